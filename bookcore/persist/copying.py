@@ -237,9 +237,9 @@ def _into_database(address: str, timeout: float, copy: _Copy) -> None:
     records = partial(standing, copy.state, name, copy.reader.known)
     begin = Beginning(place, copy.state.bounds, data, verify, records)
     try:
-        journal_at(address, create=True, timeout=timeout, begin=begin).close()
+        journal_at(address, timeout=timeout, begin=begin).close()
     except UnknownOutcomeError:
-        with suppress(JournalError), closing(journal_at(address, create=False, timeout=timeout)) as journal:
+        with suppress(JournalError), closing(journal_at(address, timeout=timeout)) as journal:
             if journal.origin == place:  # it was committed
                 return
         raise

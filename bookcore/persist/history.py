@@ -53,5 +53,5 @@ def read_log(
     if is_divided(address):
         way = "name one by &partition=0, ..., of which this is the history"
         raise JournalError(shown(address), f"each partition has an order of its own: {way}")
-    with closing(journal_at(address, create=False)) as journal:
+    with closing(journal_at(address)) as journal:
         return read_history(blank, journal, StandIns(), since=moment, wanted=wanted, progress=progress)

@@ -559,9 +559,9 @@ def test_a_copy_whose_commit_is_in_doubt_is_not_taken_for_one_that_stands(
     """Another calendar may be there by then."""
     calls: list[bool] = []
 
-    def journal_at(address: str, *, create: bool, **_: Any) -> Any:
-        calls.append(create)
-        if create:
+    def journal_at(address: str, *, begin: Any = None, **_: Any) -> Any:
+        calls.append(begin is not None)
+        if begin is not None:
             raise UnknownOutcomeError("database", "the connection broke")
         return SimpleNamespace(origin=Place(9, 9), close=lambda: None)
 

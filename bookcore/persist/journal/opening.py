@@ -268,7 +268,7 @@ def open_calendar(
         if divided is not None and divided.numbers is not None:
             raise QueryError(divided.numbers, "partitions are of a calendar with partitions=... in its address")
         if as_of is not None:
-            reopen = partial(journal_at, folder, bounds=asked.bounds, create=False, timeout=timeout)
+            reopen = partial(journal_at, folder, timeout=timeout)
             return past.open_past(make, reopen, known, Moment.of(as_of), asked, progress)
         return open_shared(make, folder, known, asked, how)
     if is_like_address(folder):

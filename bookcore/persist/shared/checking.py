@@ -53,7 +53,7 @@ def check(address: str, *, types: Iterable[type] | None = None, progress: Progre
         return checked
     check_progress(progress)
     known = StandIns() if types is None else handed_in(address, types)
-    with closing(journal_at(address, create=False)) as journal:
+    with closing(journal_at(address)) as journal:
         look = _Look(journal, known, progress)
         look.look()
     name = shown(address)

@@ -6,14 +6,14 @@ A check sees the database at one instant, while others write it; `bookcore.persi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
 
 from bookcore.engine.state import CalendarState
 from bookcore.model.timeouts import check_timeout
-from bookcore.persist.journal.errors import JournalDamagedError, JournalError
+from bookcore.persist.journal.errors import JournalDamagedError, JournalError, other_bounds
 from bookcore.persist.journal.reading import Asked, Progress
 from bookcore.persist.shared.partitioned.division import agree, first_number, is_divided, whole_faults
 from bookcore.persist.shared.partitioned.merging import digest_of
@@ -50,7 +50,9 @@ def init(address: str, *, bounds: str | None = None, timeout: float = 10.0) -> s
         places |= {f"{address}&partition={number}": first_number(number) for number in range(where.partitions or 0)}
     for place, last in places.items():
         begin = empty(where.name, asked, last)
-        PostgresJournal(place, bounds=bounds, create=True, timeout=timeout, begin=begin).close()
+        with closing(PostgresJournal(place, timeout=timeout, begin=begin)) as journal:
+            if bounds not in (None, journal.bounds):
+                raise other_bounds(where.name, journal.bounds, bounds)
     return where.name
 
 

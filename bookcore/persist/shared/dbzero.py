@@ -34,22 +34,16 @@ from bookcore.persist.journal.errors import (
     JournalInUseError,
     JournalVersionError,
     UnknownOutcomeError,
-    other_bounds,
 )
 from bookcore.persist.journal.recovery import locked_file
 from bookcore.persist.shared.seam import (
-    LAST,
     NONE_MADE,
     Beginning,
     Place,
     SharedJournal,
     Stored,
     after,
-    is_outgrown,
-    lag,
-    newest_first,
     records_after,
-    time_in,
 )
 
 VERSION = 2
@@ -89,10 +83,11 @@ class DbzeroJournal(SharedJournal):
     format = VERSION
     _given = False  # a journal gave dbzero its directory; the last one that is closed takes it back
 
-    def __init__(
-        self, path: str, prefix: str, *, bounds: str | None, create: bool, begin: Beginning | None, upgrade: bool = False
-    ) -> None:
-        """Open the two copies, or make them; with *upgrade* bring older ones to this format. Raises: `JournalError`."""
+    def __init__(self, path: str, prefix: str, *, begin: Beginning | None, upgrade: bool = False) -> None:
+        """Open the two copies, or make them if it may *begin*; with *upgrade* bring older ones to this format.
+
+        Raises: `JournalError`.
+        """
         self.name = self.spot = f"{path}, prefix {prefix}"
         self._prefixes = f"{prefix}-1", f"{prefix}-2"
         self._fs, self._lock = FileSystem(), -1
@@ -105,6 +100,7 @@ class DbzeroJournal(SharedJournal):
         self._kept = 0  # how many records there were before a change whose outcome is unknown
         with self._told("cannot be opened"):
             self._path = os.path.abspath(path)  # the current directory may be gone
+        create = begin is not None
         self._check_path(create)
         try:
             if create:
@@ -117,11 +113,9 @@ class DbzeroJournal(SharedJournal):
             with _turn, self._told("cannot be opened"):
                 if _enter(self._path, self.name):
                     DbzeroJournal._given = True
-                self._open(begin or Beginning.empty(bounds), create)
+                self._open(begin or Beginning.empty(), create)
                 first = self._equalized()
                 self.bounds, self.origin = first.bounds, _origin(first)
-            if bounds not in (None, self.bounds):
-                raise other_bounds(self.name, self.bounds, bounds)
         except BaseException:
             self.close()
             raise
@@ -305,12 +299,11 @@ class DbzeroJournal(SharedJournal):
         """Return how many records a copy has that are known to stand."""
         return self._kept if self._failed else len(copy.records)
 
-    def time_at(self, position: int) -> int | None:
-        """See `SharedJournal.time_at`."""
+    def time_row(self, position: int) -> tuple[int | None] | None:
+        """See `SharedJournal.time_row`."""
         with self._to_read("cannot be read") as copy:
             number = position - copy.position
-            is_there = 0 <= number <= self._count(copy)
-            return time_in(self.name, position, (_time_of(copy, number),) if is_there else None)
+            return (_time_of(copy, number),) if 0 <= number <= self._count(copy) else None
 
     def now(self) -> int:
         """See `SharedJournal.now`."""
@@ -318,9 +311,9 @@ class DbzeroJournal(SharedJournal):
 
     def wait(self, place: Place, timeout: float) -> bool:
         """See `SharedJournal.wait`. Something comes only of a call that was cut off."""
-        if not lag(self, place):
+        if not self.lag(place):
             self._ended.wait(timeout)
-        return not self._ended.is_set() and lag(self, place) > 0
+        return not self._ended.is_set() and self.lag(place) > 0
 
     def wake(self) -> None:
         """See `SharedJournal.wake`."""
@@ -374,24 +367,20 @@ class DbzeroJournal(SharedJournal):
                 raise JournalClosedError(self.name, f"takes no more changes, because one failed ({self._failed})")
             self._change(write)
 
-    def checkpoints(self, below: int = LAST) -> Iterator[Stored]:
-        """See `SharedJournal.checkpoints`."""
+    def newest(self, below: int) -> tuple[int, int, bytes] | None:
+        """See `SharedJournal.newest`."""
+        with self._to_read("cannot be read") as copy:
+            for position, mark, parts in reversed(list(copy.checkpoints)):
+                if position < below:
+                    return position, mark, _whole(parts)
+        return None
 
-        def newest(below: int) -> Any:
-            with self._to_read("cannot be read") as copy:
-                for position, mark, parts in reversed(list(copy.checkpoints)):
-                    if position < below:
-                        return position, mark, _whole(parts)
-            return None
-
-        return newest_first(newest, below)
-
-    def outgrown(self) -> bool:
-        """See `SharedJournal.outgrown`. O(records since the newest checkpoint)."""
+    def sizes(self) -> tuple[int, int]:
+        """See `SharedJournal.sizes`."""
         with self._to_read("cannot be read") as copy:
             newest = copy.checkpoints[-1] if len(copy.checkpoints) else (copy.position, copy.mark, ())
             records = copy.records[newest[0] - copy.position : len(copy.records)]
-            return is_outgrown(sum(map(len, records)), sum(map(len, newest[2])))
+            return sum(map(len, records)), sum(map(len, newest[2]))
 
     def barrier(self) -> None:
         """See `SharedJournal.barrier`. Each commit of dbzero waits for the disk."""

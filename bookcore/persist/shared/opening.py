@@ -52,8 +52,8 @@ def open_shared(
     if how.read_only and apart(address)[0] == "dbzero":
         raise QueryError(shown(address), "is for one process at a time, so that there is no other to follow")
     start = empty(shown(address), asked) if how.create else None
-    options: dict[str, Any] = {"create": how.create, "sync": how.sync, "timeout": how.timeout, "begin": start}
-    return open_on(make, journal_at(address, bounds=asked.bounds, **options), known, asked, how)
+    journal = journal_at(address, sync=how.sync, timeout=how.timeout, begin=start)
+    return open_on(make, journal, known, asked, how)
 
 
 def open_on(
@@ -92,15 +92,14 @@ def _instant(clock: Callable[[], Any], journal: SharedJournal) -> Any:
 
 
 def journal_at(
-    address: str, *, bounds: str | None = None, create: bool, sync: bool = True, timeout: float = 10.0,
-    begin: Beginning | None = None, upgrade: bool = False,
-) -> SharedJournal:  # fmt: skip
-    """Return the journal at an address, or make it. *begin*: it has to be new, and begins with this.
+    address: str, *, sync: bool = True, timeout: float = 10.0, begin: Beginning | None = None, upgrade: bool = False
+) -> SharedJournal:
+    """Return the journal at an address; or make it, with what it begins with. Without *begin* it has to be there.
 
     *upgrade*: an older one is brought to the format of this version, which its ``was_format`` tells; not for PostgreSQL.
     Raises: `JournalError`; `MissingExtraError` where what it needs is not installed.
     """
-    options: dict[str, Any] = {"bounds": bounds, "create": create, "sync": sync, "timeout": timeout, "begin": begin}
+    options: dict[str, Any] = {"sync": sync, "timeout": timeout, "begin": begin}
     if is_postgres(address):
         with needing("psycopg", "postgres"):
             from bookcore.persist.shared.postgres import PostgresJournal
@@ -114,7 +113,7 @@ def journal_at(
         prefix = _prefix(address, asked)
         with needing("dbzero", "dbzero"):
             from bookcore.persist.shared.dbzero import DbzeroJournal
-        return DbzeroJournal(path, prefix, bounds=bounds, create=create, begin=begin, upgrade=upgrade)
+        return DbzeroJournal(path, prefix, begin=begin, upgrade=upgrade)
     if scheme != "sqlite":
         what = "take sqlite:///path, postgresql://host/database, dbzero:///path?prefix=name, or a directory"
         raise JournalError(shown(address), f"there is no journal of the kind {scheme!r}; {what}")
@@ -136,7 +135,7 @@ def upgrade(address: str, *, types: Iterable[type] | None = None, progress: Prog
     if is_postgres(address):
         done: Upgraded = postgres_databases().upgrade(address, types=types, progress=progress)
         return done
-    journal: Any = journal_at(address, create=False, upgrade=True)
+    journal: Any = journal_at(address, upgrade=True)
     journal.close()
     return Upgraded(journal.was_format, journal.format)
 

@@ -35,7 +35,6 @@ from bookcore.persist.journal.errors import (
     JournalError,
     JournalReplacedError,
     UnknownOutcomeError,
-    other_bounds,
 )
 from bookcore.persist.journal.records import rows_of
 from bookcore.persist.shared import pgconnection
@@ -54,7 +53,6 @@ from bookcore.persist.shared.pgschema import (
 from bookcore.persist.shared.projection import Group, commands_of, groups_of, prepare
 from bookcore.persist.shared.seam import (
     FORKED,
-    LAST,
     NONE_MADE,
     Beginning,
     Place,
@@ -62,11 +60,7 @@ from bookcore.persist.shared.seam import (
     Stored,
     after,
     check_snapshot,
-    is_outgrown,
-    lag,
-    newest_first,
     records_after,
-    time_in,
 )
 
 SLOWEST = 1_000_000
@@ -127,10 +121,12 @@ class PostgresJournal(SharedJournal):
     """The size in bytes of the largest record or snapshot; a value takes a thousand million, and is sent as text."""
 
     def __init__(
-        self, address: str, *, timeout: float, bounds: str | None = None, create: bool = False, sync: bool = True,
-        begin: Beginning | None = None, opened_by: Any = None, part_of: str | None = None,
+        self, address: str, *, timeout: float, sync: bool = True, begin: Beginning | None = None, opened_by: Any = None,
+        part_of: str | None = None,
     ) -> None:  # fmt: skip
-        """Connect, and make the tables and the calendar's row unless they are there. Raises: `JournalError`.
+        """Connect, and make the tables and the calendar's row if it may *begin* and they are not there.
+
+        Raises: `JournalError`.
 
         *opened_by* is a connection of another journal, used for this alone. *part_of*: it is a partition of a calendar
         that the program opened by another address, which errors tell.
@@ -153,14 +149,12 @@ class PostgresJournal(SharedJournal):
         self._reading, self._listening, self._listened = threading.Lock(), threading.RLock(), LISTENING
         self._connections: dict[str, Any] = {}
         self._head: Place | None = None  # the place of the last record, as far as it is locked
-        begin = begin or Beginning.empty(bounds)
+        create, begin = begin is not None, begin or Beginning.empty()
         try:
             way = ", or open it with create=False if the calendar is there" if create and begin.if_new else ""
             with self.told("cannot be opened", way=way), self._told_as_unknown(begin):
                 connection = opened_by or self._connected("writer")
                 self.bounds, self.origin = self._begin(connection, create, begin)
-            if bounds not in (None, self.bounds):
-                raise other_bounds(self.name, self.bounds, bounds)
         except BaseException:
             self.close()
             raise
@@ -352,12 +346,12 @@ class PostgresJournal(SharedJournal):
     def _gone(self) -> JournalReplacedError:
         return JournalReplacedError(self.name, f"there is no calendar {self.row!r} any more")
 
-    def time_at(self, position: int) -> int | None:
-        """See `SharedJournal.time_at`."""
+    def time_row(self, position: int) -> Any:
+        """See `SharedJournal.time_row`."""
         ask = """SELECT (extract(epoch FROM time) * 1000000)::bigint FROM bookcore.change
                  WHERE calendar = %s AND position = %s"""
         with self._to_read("cannot be read") as reader:
-            return time_in(self.spot, position, reader.execute(ask, (self.row, position)).fetchone())
+            return reader.execute(ask, (self.row, position)).fetchone()
 
     def now(self) -> int:
         """See `SharedJournal.now`."""
@@ -366,7 +360,7 @@ class PostgresJournal(SharedJournal):
     def wait(self, place: Place, timeout: float) -> bool:
         """See `SharedJournal.wait`."""
         return self.wait_until(
-            lambda: lag(self, place) > 0, lambda name, position: name == self.row and position > place.position, timeout
+            lambda: self.lag(place) > 0, lambda name, position: name == self.row and position > place.position, timeout
         )
 
     def wait_until(
@@ -596,21 +590,17 @@ class PostgresJournal(SharedJournal):
                 reader.close()
                 raise
 
-    def checkpoints(self, below: int = LAST) -> Iterator[Stored]:
-        """See `SharedJournal.checkpoints`."""
+    def newest(self, below: int) -> Any:
+        """See `SharedJournal.newest`."""
         ask = """SELECT position, mark, snapshot FROM bookcore.checkpoint
                  WHERE calendar = %s AND position < %s ORDER BY position DESC LIMIT 1"""
-
-        def newest(below: int) -> Any:
-            with self._to_read("cannot be read") as reader:
-                return reader.execute(ask, (self.row, below)).fetchone()
-
-        return newest_first(newest, below)
-
-    def outgrown(self) -> bool:
-        """See `SharedJournal.outgrown`. O(records since the newest snapshot)."""
         with self._to_read("cannot be read") as reader:
-            return is_outgrown(*reader.execute(_SIZES, {"name": self.row}).fetchone())
+            return reader.execute(ask, (self.row, below)).fetchone()
+
+    def sizes(self) -> Any:
+        """See `SharedJournal.sizes`."""
+        with self._to_read("cannot be read") as reader:
+            return reader.execute(_SIZES, {"name": self.row}).fetchone()
 
     def barrier(self) -> None:
         """See `SharedJournal.barrier`: a commit that waits for the disk has all before it there as well."""

@@ -24,7 +24,7 @@ from bookcore.persist.journal.reading import Make, Moment
 from bookcore.persist.journal.records import UNRECORDED, Encoder, Replay
 from bookcore.persist.shared.past import read_history
 from bookcore.persist.shared.replaying import AT_ONCE, replay_all, snapshot_id
-from bookcore.persist.shared.seam import Place, SharedJournal, Stored, lag
+from bookcore.persist.shared.seam import Place, SharedJournal, Stored
 from bookcore.persist.shared.turns import SharedGate
 from bookcore.persist.snapshot.gather import read
 from bookcore.persist.snapshot.save_load import save_bytes, told_as_unwritable
@@ -249,7 +249,7 @@ class SharedRecorder:
     def lag(self) -> int:
         """See `Calendar.lag`."""
         self.check_open()
-        return lag(self.journal, self.place)
+        return self.journal.lag(self.place)
 
     def wait_for(self, position: int, timeout: float | None) -> None:
         """See `Calendar.wait_for`."""

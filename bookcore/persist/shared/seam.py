@@ -58,7 +58,7 @@ class Beginning(NamedTuple):
     if_new: bool = False
 
     @classmethod
-    def empty(cls, bounds: str | None) -> Beginning:
+    def empty(cls, bounds: str | None = None) -> Beginning:
         """Return the beginning of an empty calendar, by default with an exclusive end. Its mark tells it from all others."""
         return cls(Place(0, secrets.randbits(32)), bounds or "[)", if_new=True)
 
@@ -149,37 +149,6 @@ def good_records(
     return found, None
 
 
-def newest_first(ask: Callable[[int], tuple[int, int, bytes] | None], below: int) -> Iterator[Stored]:
-    """Return all snapshots before a position, the newest first, one at a time: *ask* returns the newest, or None.
-
-    Of a row that no calendar has written, such as those that SQLite finds in a damaged file, the snapshot is empty.
-    """
-    while (row := ask(below)) is not None:
-        below, mark, snapshot = row
-        is_sound = below >= 0 and type(mark) is int and 0 <= mark < 1 << 32 and type(snapshot) is bytes
-        yield Stored(Place(below, mark), snapshot if is_sound else b"")
-
-
-def is_outgrown(records: int, snapshot: int) -> bool:
-    """Tell whether a new checkpoint is due, by the bytes of the records after the newest snapshot, and its own."""
-    return records > max(LEAST, snapshot)
-
-
-def time_in(name: str, position: int, row: Sequence[int | None] | None) -> int | None:
-    """Return the time of the record at a position from its row. Raises: `JournalDamagedError` if there is none."""
-    if row is None:
-        raise JournalDamagedError(name, f"record {position} is gone")
-    return row[0]
-
-
-def lag(journal: SharedJournal, place: Place) -> int:
-    """Return how many records there are after *place*. Raises: `JournalReplacedError` if there is none at it (any more)."""
-    head = journal.head()
-    if head != place and head.position <= place.position:
-        journal.read(place, 0)  # raises, unless it has come since the head was read
-    return max(0, head.position - place.position)
-
-
 class SharedJournal(Protocol):
     """A journal that many processes append to: what each has to do, and what is so of those that do not say otherwise.
 
@@ -215,9 +184,26 @@ class SharedJournal(Protocol):
         where that clock was set back; those of which nothing is known come before all others.
         Raises: `JournalDamagedError` if it is not there.
         """
+        row = self.time_row(position)
+        if row is None:
+            raise JournalDamagedError(self.spot, f"record {position} is gone")
+        return row[0]
+
+    def time_row(self, position: int) -> Sequence[int | None] | None:
+        """Return the time of the record at a position in a row; None if there is no such record."""
 
     def now(self) -> int:
         """Return the time by the clock of the database, as `time_at` does."""
+
+    def lag(self, place: Place) -> int:
+        """Return how many records there are after *place*.
+
+        Raises: `JournalReplacedError` if there is none at it (any more).
+        """
+        head = self.head()
+        if head != place and head.position <= place.position:
+            self.read(place, 0)  # raises, unless it has come since the head was read
+        return max(0, head.position - place.position)
 
     def wait(self, place: Place, timeout: float) -> bool:
         """Wait until there is a record after *place*, and tell whether one came in time; `wake` ends all waiting.
@@ -258,10 +244,25 @@ class SharedJournal(Protocol):
         """Keep a snapshot of the calendar at a place, and of older ones *keep* - 1, and that at the origin."""
 
     def checkpoints(self, below: int = LAST) -> Iterator[Stored]:
-        """Return the snapshots before a position, the newest first."""
+        """Yield the snapshots before a position, the newest first, one at a time.
+
+        Of a row that no calendar has written, such as those that SQLite finds in a damaged file, the snapshot is empty.
+        """
+        while (row := self.newest(below)) is not None:
+            below, mark, snapshot = row
+            is_sound = below >= 0 and type(mark) is int and 0 <= mark < 1 << 32 and type(snapshot) is bytes
+            yield Stored(Place(below, mark), snapshot if is_sound else b"")
+
+    def newest(self, below: int) -> tuple[int, int, bytes] | None:
+        """Return position, mark and bytes of the newest snapshot before a position, or None."""
 
     def outgrown(self) -> bool:
         """Tell whether the records after the newest snapshot are more bytes than it is, so that a new one is due."""
+        records, snapshot = self.sizes()
+        return records > max(LEAST, snapshot)
+
+    def sizes(self) -> tuple[int, int]:
+        """Return how many bytes the records after the newest snapshot have, and that snapshot. O(records after it)."""
 
     def barrier(self) -> None:
         """Return when all that was committed is on the disk."""

@@ -33,11 +33,9 @@ from bookcore.persist.journal.errors import (
     JournalReplacedError,
     JournalTimeoutError,
     JournalVersionError,
-    other_bounds,
 )
 from bookcore.persist.shared.seam import (
     FORKED,
-    LAST,
     NONE_MADE,
     Beginning,
     Place,
@@ -45,11 +43,7 @@ from bookcore.persist.shared.seam import (
     Stored,
     after,
     check_snapshot,
-    is_outgrown,
-    lag,
-    newest_first,
     records_after,
-    time_in,
 )
 
 VERSION = 2
@@ -99,10 +93,12 @@ class SqliteJournal(SharedJournal):
     format = VERSION
 
     def __init__(
-        self, path: str, *, bounds: str | None, create: bool, sync: bool, timeout: float, begin: Beginning | None,
-        upgrade: bool = False,
-    ) -> None:  # fmt: skip
-        """Open the file, or make it; with *upgrade* bring an older one to this format. Raises: `JournalError`."""
+        self, path: str, *, sync: bool, timeout: float, begin: Beginning | None, upgrade: bool = False
+    ) -> None:
+        """Open the file, or make it if it may *begin*; with *upgrade* bring an older one to this format.
+
+        Raises: `JournalError`.
+        """
         self.name = self.spot = path
         self._fs, self._upgrades, self.was_format = FileSystem(), upgrade, VERSION
         self._sync, self._timeout = sync, timeout
@@ -115,16 +111,15 @@ class SqliteJournal(SharedJournal):
         self._reader: sqlite3.Connection | None = None
         with self._told("cannot be opened"):
             self._path = os.path.abspath(path)  # the current directory may be gone
+        create = begin is not None
         self._check_path(create)
         try:
             with self._told("cannot be opened"):
                 self._writer = self._connect(create)
-                self._begin(self._writer, create, begin or Beginning.empty(bounds))
+                self._begin(self._writer, create, begin or Beginning.empty())
                 self._reader = self._connect()
                 self._file = self._file_there()
                 self.bounds, *origin = self._writer.execute(_ORIGIN).fetchone()
-            if bounds not in (None, self.bounds):
-                raise other_bounds(path, self.bounds, bounds)
         except BaseException:
             self.close()
             raise
@@ -288,11 +283,10 @@ class SqliteJournal(SharedJournal):
         with self._to_read("cannot be read") as reader:
             return Place(*reader.execute("SELECT position, mark FROM change ORDER BY position DESC LIMIT 1").fetchone())
 
-    def time_at(self, position: int) -> int | None:
-        """See `SharedJournal.time_at`."""
+    def time_row(self, position: int) -> Any:
+        """See `SharedJournal.time_row`."""
         with self._to_read("cannot be read") as reader:
-            found = reader.execute("SELECT time FROM change WHERE position = ?", (position,)).fetchone()
-        return time_in(self.name, position, found)
+            return reader.execute("SELECT time FROM change WHERE position = ?", (position,)).fetchone()
 
     def now(self) -> int:
         """See `SharedJournal.now`."""
@@ -301,7 +295,7 @@ class SqliteJournal(SharedJournal):
     def wait(self, place: Place, timeout: float) -> bool:
         """See `SharedJournal.wait`."""
         until = monotonic() + timeout
-        while not lag(self, place):
+        while not self.lag(place):
             left = until - monotonic()
             if left <= 0 or self._ended:
                 return False
@@ -384,20 +378,16 @@ class SqliteJournal(SharedJournal):
             connection.execute(_DROP, (keep,))
             connection.execute("COMMIT")
 
-    def checkpoints(self, below: int = LAST) -> Iterator[Stored]:
-        """See `SharedJournal.checkpoints`."""
+    def newest(self, below: int) -> Any:
+        """See `SharedJournal.newest`."""
         ask = "SELECT position, mark, snapshot FROM checkpoint WHERE position < ? ORDER BY position DESC LIMIT 1"
-
-        def newest(below: int) -> Any:
-            with self._to_read("cannot be read") as reader:
-                return reader.execute(ask, (below,)).fetchone()
-
-        return newest_first(newest, below)
-
-    def outgrown(self) -> bool:
-        """See `SharedJournal.outgrown`. O(records since the newest snapshot)."""
         with self._to_read("cannot be read") as reader:
-            return is_outgrown(*reader.execute(_SIZES).fetchone())
+            return reader.execute(ask, (below,)).fetchone()
+
+    def sizes(self) -> Any:
+        """See `SharedJournal.sizes`."""
+        with self._to_read("cannot be read") as reader:
+            return reader.execute(_SIZES).fetchone()
 
     def barrier(self) -> None:
         """See `SharedJournal.barrier`: what was committed is in this file, or SQLite has synced it before it left there.

@@ -183,7 +183,7 @@ def _write(
         verify(state, load_bytes(make, name, known, found)[1])
 
     begin = Beginning(first, state.bounds, data, read_back, partial(standing, state, name, known))
-    PostgresJournal(place, create=True, timeout=timeout, begin=begin, opened_by=connection).close()
+    PostgresJournal(place, timeout=timeout, begin=begin, opened_by=connection).close()
 
 
 def _claim(connection: Any, divided: str, number: int, state: CalendarState) -> None:

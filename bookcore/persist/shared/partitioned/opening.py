@@ -26,7 +26,7 @@ from bookcore.persist.shared.pgschema import Address
 from bookcore.persist.shared.postgres import PostgresJournal
 from bookcore.persist.shared.recorder import SharedRecorder
 from bookcore.persist.shared.replaying import empty
-from bookcore.persist.shared.seam import Place
+from bookcore.persist.shared.seam import Beginning, Place
 
 
 def open_partitioned(
@@ -37,10 +37,10 @@ def open_partitioned(
     count: Any = where.partitions
     held = check_numbers(divided.numbers, count)
     make_directory, adopt = divided.make_directory, divided.adopt
-    options: dict[str, Any] = {"bounds": asked.bounds, "create": how.create, "sync": how.sync, "timeout": how.timeout}
+    options: dict[str, Any] = {"sync": how.sync, "timeout": how.timeout}
     each_alone = how._replace(follow=False)
     members: list[Part] = []
-    journal = PostgresJournal(address, **options)
+    journal = PostgresJournal(address, **options, begin=Beginning.empty(asked.bounds) if how.create else None)
     try:
         first: PostgresJournal = journal
         members.append(_part(make_directory, adopt, DIRECTORY, journal, known, Asked(asked.bounds), each_alone))
