@@ -212,13 +212,12 @@ def _partitions(address: str) -> Any:
 
 def _into_partitions(address: str, timeout: float, copy: _Copy) -> None:
     partitions, reader = _partitions(address), copy.reader
-    whole = partitions.Whole(copy.state, copy.position)
     copy.tell("writing", 0, 1)
 
     def verify(written: CalendarState, found: CalendarState) -> None:
         replace(copy, facts=_Facts.of(written)).verify(shown(address), found)
 
-    partitions.write_partitions(reader.make, address, whole, reader.known, timeout, verify)
+    partitions.write_partitions(reader.make, address, copy.state, copy.position, reader.known, timeout, verify)
 
 
 # -- a database --------------------------------------------------------------------------------------

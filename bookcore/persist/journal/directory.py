@@ -152,6 +152,21 @@ class Directory(NamedTuple):
         sync_folder(self.fs, self.folder)
 
 
+class End(NamedTuple):
+    """Where the records end: the last file, its size up to there, the bytes that follow, and files without a header.
+
+    ``grown`` is the size of all files that were read.
+    """
+
+    first: int
+    size: int
+    position: int
+    time: int
+    rest: int
+    unfinished: list[int]
+    grown: int = 0
+
+
 class DirectoryJournal:
     """The writing end. `append` and `rotate` are called under the calendar's lock, the others without it."""
 
@@ -163,21 +178,19 @@ class DirectoryJournal:
     """The size in bytes that the records after the newest snapshot may have whatever its size is."""
 
     def __init__(
-        self, where: Directory, lock: tuple[int, ...], store_id: bytes, policy: Policy, *,
-        first: int, position: int, size: int, time: int, snapshots: list[int], snapshot_size: int, grown: int,
-        repair: tuple[bool, list[int]] | None,
+        self, where: Directory, lock: tuple[int, ...], store_id: bytes, policy: Policy, end: End, snapshots: list[int],
+        snapshot_size: int, *, is_new: bool,
     ) -> None:  # fmt: skip
-        """Continue the file that begins with record *first*, whose frames end at *size*; *time* is that of the last record.
+        """Go on at the *end* of the records, where what a crash left is removed, unless the directory *is_new*.
 
-        *snapshot_size* is that of the newest snapshot, and *grown* that of the records after it. *repair*, for a file that
-        was there: whether it is longer than *size*, and files without a header, to be removed. Raises: `JournalError`.
+        *snapshot_size* is that of the newest snapshot. Raises: `JournalError`.
         """
         self.where, self.store_id = where, store_id
         self.folder, self.fs, _ = where
-        self.position = self.synced = position
+        self.position = self.synced = end.position
         self._sync_when, self._keep, self.threads = policy
-        self._first, self._size, self._time, self._snapshots = first, size, time, snapshots
-        self._grown, self._enough = grown, max(self.floor, snapshot_size)
+        self._first, self._size, self._time, self._snapshots = end.first, end.size, end.time, snapshots
+        self._grown, self._enough = end.grown, max(self.floor, snapshot_size)
         self._oldest = 0.0  # no record that is not synced was appended before, with `sync="batch"`
         self._calls: SimpleQueue[bool] | None = None  # to the thread that syncs, where there is one
         self._is_called = False
@@ -190,9 +203,9 @@ class DirectoryJournal:
         self._fd: int | None = None
         try:
             with told_as_journal(self.folder, "cannot be written"):
-                self._fd = self.fs.append(where.file_path(first))
-                if repair is not None:
-                    self._repair(self._fd, *repair)
+                self._fd = self.fs.append(where.file_path(end.first))
+                if not is_new:
+                    self._repair(self._fd, end)
             if self._sync_when == "batch":
                 self._start_thread()
         except BaseException:
@@ -207,12 +220,12 @@ class DirectoryJournal:
         except RuntimeError as exc:
             raise JournalError(self.folder, f"there can be no thread that syncs it ({exc})") from exc
 
-    def _repair(self, fd: int, is_torn: bool, unfinished: list[int]) -> None:
+    def _repair(self, fd: int, end: End) -> None:
         """Remove what a crash left, and have on the disk what was read: a killed process may not have synced it."""
-        for first in unfinished:
+        for first in end.unfinished:
             self.fs.unlink(self.where.file_path(first))
-        if is_torn:
-            self.fs.truncate(fd, self._size)
+        if end.rest:
+            self.fs.truncate(fd, end.size)
         self.fs.sync(fd)
         sync_folder(self.fs, self.folder)
 

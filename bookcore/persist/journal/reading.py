@@ -39,6 +39,7 @@ from bookcore.persist.fs import FileSystem, read_all
 from bookcore.persist.journal.directory import (
     CLEAN,
     Directory,
+    End,
     Names,
     read_clean,
     told_as_journal,
@@ -94,21 +95,6 @@ class Record(NamedTuple):
     def path(self) -> str:
         """What errors call the file, or a record in a database."""
         return self.place if self.at is not None else f"{self.place}, record {self.position}"
-
-
-class End(NamedTuple):
-    """Where the records end: the last file, its size up to there, the bytes that follow, and files without a header.
-
-    ``grown`` is the size of all files that were read.
-    """
-
-    first: int
-    size: int
-    position: int
-    time: int
-    rest: int
-    unfinished: list[int]
-    grown: int = 0
 
 
 class Loaded(NamedTuple, Generic[C]):

@@ -19,10 +19,10 @@ from bookcore.engine.state import CalendarState
 from bookcore.model.errors import SnapshotError
 from bookcore.persist.fs import FileSystem, sync_parent, words
 from bookcore.persist.journal.behind import Policy
-from bookcore.persist.journal.directory import LOCK, Directory, DirectoryJournal, Names, told_as_journal
+from bookcore.persist.journal.directory import LOCK, Directory, DirectoryJournal, End, Names, told_as_journal
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError, JournalInUseError
 from bookcore.persist.journal.frames import HEADER_SIZE
-from bookcore.persist.journal.reading import Asked, C, End, Make, Progress, Reader, read_file, replay
+from bookcore.persist.journal.reading import Asked, C, Make, Progress, Reader, read_file, replay
 
 SUFFIX = ".bks"
 """How the name of a snapshot file ends."""
@@ -58,10 +58,8 @@ def recover(
             snapshots, end = [each for each in reader.names.snapshots if each <= position], reader.end
             _log(reader, position, damaged)
         journal = DirectoryJournal(
-            where, lock, store_id, policy, first=end.first, position=end.position, size=end.size, time=end.time,
-            snapshots=snapshots, snapshot_size=reader.size(where.snapshot_path(position)), grown=end.grown,
-            repair=None if begins else (end.rest > 0, end.unfinished),
-        )  # fmt: skip
+            where, lock, store_id, policy, end, snapshots, reader.size(where.snapshot_path(position)), is_new=begins
+        )
         return calendar, state, journal
     except BaseException:
         if journal is not None:  # pragma: no cover - Ctrl-C came here; tests of that trace, and coverage does not see them

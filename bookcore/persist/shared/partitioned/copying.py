@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 
@@ -45,22 +45,20 @@ _WHERE = {Kind.RESOURCE_ADDED: 1, Kind.HOURS_SET: 1, Kind.BOOKED: 1, Kind.CAPACI
 """Where in a row the id of its resource is."""
 
 
-class Whole(NamedTuple):
-    """A calendar in one piece, and the position of its copy."""
+def read_partitions(
+    make: Make[CalendarState], address: str, known: dict[str, type], timeout: float
+) -> tuple[CalendarState, int]:
+    """Return what all partitions have at one instant, put together, and the position of a copy.
 
-    state: CalendarState
-    position: int
-
-
-def read_partitions(make: Make[CalendarState], address: str, known: dict[str, type], timeout: float) -> Whole:
-    """Return what all partitions have at one instant, put together. Raises: `JournalError`, `SnapshotError`."""
+    Raises: `JournalError`, `SnapshotError`.
+    """
     positions = heads_of(address, range(Address.of(address).partitions or 0), timeout)
     directory, *states = (
         open_part_past(blank if number == DIRECTORY else make, address, number, position, known, Asked(), timeout)[0]
         for number, position in positions.items()
     )
     order = [record.id for record in directory.registry.in_order()]
-    return Whole(put_together(make, states, order, address, known), max(positions.values()))
+    return put_together(make, states, order, address, known), max(positions.values())
 
 
 def put_together(
@@ -107,15 +105,15 @@ def _numbered(bookings: list[Any]) -> Iterator[Any]:
 
 
 def take_apart(
-    make: Make[CalendarState], whole: Whole, count: int, path: str, known: dict[str, type]
+    make: Make[CalendarState], whole: CalendarState, count: int, path: str, known: dict[str, type]
 ) -> list[CalendarState]:
     """Return the states of so many partitions."""
     groups: list[list[Any]] = [[] for _ in range(count)]
-    for row in _rows(whole.state, path, known):
+    for row in _rows(whole, path, known):
         groups[partition_of(row[_WHERE[row[0]]], count)].append(row)
-    states = [_made_of(make, whole.state, rows, known) for rows in groups]
-    states[0].holds.expired.update(whole.state.holds.expired)
-    last = max(whole.state.ledger.last, whole.state.closures.last_id)
+    states = [_made_of(make, whole, rows, known) for rows in groups]
+    states[0].holds.expired.update(whole.holds.expired)
+    last = max(whole.ledger.last, whole.closures.last_id)
     for number, state in enumerate(states):
         state.ledger.last = state.closures.last_id = first_number(number, last)
     return states
@@ -135,7 +133,7 @@ def _made_of(make: Make[CalendarState], like: CalendarState, rows: Iterable[Any]
 
 
 def write_partitions(
-    make: Make[CalendarState], address: str, whole: Whole, known: dict[str, type], timeout: float,
+    make: Make[CalendarState], address: str, whole: CalendarState, position: int, known: dict[str, type], timeout: float,
     verify: Callable[[CalendarState, CalendarState], None],
 ) -> None:  # fmt: skip
     """Write a calendar into partitions, all or nothing.
@@ -146,12 +144,12 @@ def write_partitions(
     """
     where = Address.of(address)
     states = take_apart(make, whole, where.partitions or 0, address, known)
-    order = [record.id for record in whole.state.registry.in_order()]
+    order = [record.id for record in whole.registry.in_order()]
     is_written = False
     try:
         with connected(where.server, timeout) as connection, connection.transaction():
-            write = partial(_write, connection, make, known, whole.position, timeout, verify)
-            write(address, _directory(whole.state, order))
+            write = partial(_write, connection, make, known, position, timeout, verify)
+            write(address, _directory(whole, order))
             for number, state in enumerate(states):
                 write(f"{address}&partition={number}", state)
                 _claim(connection, where.whole, number, state)

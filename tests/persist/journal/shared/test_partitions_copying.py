@@ -160,7 +160,7 @@ def test_opening_hours_go_into_partitions_and_out_of_them() -> None:
         return made, made
 
     known = handed_in("here", [])
-    apart = copying.take_apart(make, copying.Whole(state, 1), 3, "here", known)
+    apart = copying.take_apart(make, state, 3, "here", known)
     assert sum(len(part.registry) for part in apart) == 4
     together = copying.put_together(make, apart, list("abcd"), "here", known)
     together.ledger.last, together.closures.last_id = state.ledger.last, state.closures.last_id  # those are new ones
