@@ -280,10 +280,7 @@ class Reader:
 
     def before(self, moment: Moment) -> list[int]:
         """Return the snapshots from which the state at a moment can be reached, newest first."""
-        return [
-            position for position in reversed(self.names.snapshots)
-            if position <= moment.position and (moment.time == _FOR_EVER or self.time_at(position) <= moment.time)
-        ]  # fmt: skip
+        return [each for each in reversed(self.names.snapshots) if moment.includes(each, self.time_at(each))]
 
     def time_at(self, position: int) -> int:
         """Return the time of the record after which there is a snapshot, or one after all others if that is not known."""

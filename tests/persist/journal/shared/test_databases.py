@@ -324,6 +324,8 @@ def test_what_is_not_there_is_named(address: str, opened: Open) -> None:
             call(address)
     databases.init(address, bounds="[]")
     databases.init(address)
+    with pytest.raises(JournalError, match=r"its calendar has the bounds '\[\]', not '\[\)'"):
+        databases.init(address, bounds="[)")
     with Calendar.open(address, create=False) as calendar:
         assert calendar.bounds == "[]"
     for call in (databases.check, databases.rebuild, databases.upgrade):
