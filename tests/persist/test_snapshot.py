@@ -977,6 +977,28 @@ def test_codec_that_gives_a_resource_another_id_is_refused(tmp_path: Path) -> No
         load(Calendar, tmp_path / "a.bks")
 
 
+def test_objects_whose_own_code_fails_are_an_error_of_ours(tmp_path: Path) -> None:
+    """Of a snapshot, and of a digest."""
+
+    class Late:
+        """Is asked for its id when it is registered, and again when it is written."""
+
+        is_broken = False
+
+        @property
+        def id(self) -> str:
+            if self.is_broken:
+                raise RuntimeError("no id any more")
+            return "late"
+
+    register_key_codec(Late, "late", lambda late: 1, lambda plain: Late())
+    calendar = Calendar()
+    calendar.add_resource(Late()).is_broken = True
+    for call in (lambda: calendar.snapshot(tmp_path / "a.bks"), calendar.digest):
+        with pytest.raises(SnapshotError, match=r"its objects cannot be read \(RuntimeError: no id any more\)"):
+            call()
+
+
 def test_unknown_codec_is_named(tmp_path: Path) -> None:
     """Restoring without having registered it says which, and what to call."""
     register_key_codec(Version, "my.version", lambda version: version.parts, lambda parts: Version(*parts))

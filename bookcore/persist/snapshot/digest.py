@@ -7,19 +7,17 @@ from hashlib import blake2b
 from operator import itemgetter
 
 from bookcore.engine.state import CalendarState
-from bookcore.model.errors import brief
-from bookcore.persist.codec.blob import Unwritable
 from bookcore.persist.codec.columns import KeyColumn, encode_column
 from bookcore.persist.codec.family import apart
-from bookcore.persist.errors import SnapshotValueError
 from bookcore.persist.snapshot.gather import gather
+from bookcore.persist.snapshot.save_load import told_as_unwritable
 from bookcore.persist.snapshot.state import Bookings, State, Tags, encode_state
 
 
 def digest(calendar: CalendarState) -> str:
     """See `Calendar.digest`."""
     name = "digest"
-    try:
+    with told_as_unwritable(name):
         state = gather(calendar, name)
         state.expired = type(state.expired)()  # what is remembered of the past decides no answer about the present
         # the order in which labels were first used decides none either
@@ -29,8 +27,6 @@ def digest(calendar: CalendarState) -> str:
         state.tags = Tags([label for _, _, label in tags], [members for members, _, _ in tags])
         with apart():  # which values are one object depends on where they came from: a literal, or records
             sections = encode_state(state)
-    except Unwritable as exc:
-        raise SnapshotValueError(name, exc.value, f"{exc.reason} (in {brief(exc.value, 60)})") from exc
     found = blake2b(digest_size=32, person=b"bookcore.digest")
     for section in sections:
         for column in section:

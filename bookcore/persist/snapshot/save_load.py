@@ -167,7 +167,7 @@ def told_as_unwritable(name: str) -> Iterator[None]:
     except (BookcoreError, MemoryError):
         raise
     except Exception as exc:  # the code of the user's own classes may fail in any way
-        raise SnapshotError(name, f"not written: its objects cannot be read ({failure(exc)})") from exc
+        raise SnapshotError(name, f"its objects cannot be read ({failure(exc)})") from exc
 
 
 @contextmanager
