@@ -99,11 +99,10 @@ def journal_at(
     *upgrade*: an older one is brought to the format of this version, which its ``was_format`` tells; not for PostgreSQL.
     Raises: `JournalError`; `MissingExtraError` where what it needs is not installed.
     """
-    options: dict[str, Any] = {"sync": sync, "timeout": timeout, "begin": begin}
     if is_postgres(address):
         with needing("psycopg", "postgres"):
             from bookcore.persist.shared.postgres import PostgresJournal
-        return PostgresJournal(address, **options)
+        return PostgresJournal(address, sync=sync, timeout=timeout, begin=begin)
     scheme, where, asked = apart(address)
     path = where[1:]
     if scheme == "dbzero":
@@ -122,7 +121,7 @@ def journal_at(
         if asked:
             what += f", but here is ?{asked.partition('=')[0]}"
         raise JournalError(shown(address), what)
-    return SqliteJournal(path, **options, upgrade=upgrade)
+    return SqliteJournal(path, sync=sync, timeout=timeout, begin=begin, upgrade=upgrade)
 
 
 def upgrade(address: str, *, types: Iterable[type] | None = None, progress: Progress | None = None) -> Upgraded:
