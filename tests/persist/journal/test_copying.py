@@ -452,7 +452,7 @@ def test_an_argument_that_is_none_of_its_kind_is_refused_and_nothing_is_made(cal
     with Calendar.open(there) as calendar, Calendar.open(f"sqlite:///{there}.db") as shared:
         for one in (calendar, shared):
             one.add_resource(Resource("room"))
-    with pytest.raises((QueryError, SnapshotError)):
+    with pytest.raises((QueryError, JournalError)):
         call(there, to)
     assert not Path(to).exists()
 
