@@ -59,6 +59,7 @@ from bookcore.persist.shared.partitioned.selection import (
     PartitionedSelection,
     terms_in_parts,
 )
+from bookcore.persist.shared.pgschema import Address
 from bookcore.query.choice import Choice
 
 _COPY = "`bookcore copy` or copy_calendar takes it to a snapshot file, and anywhere else"
@@ -79,12 +80,12 @@ class PartitionedCalendar:
     """
 
     def __init__(
-        self, name: str, divided: str, partitions: int, directory: Part, parts: Sequence[Part],
-        key: Callable[[Any], Hashable] | None, idle: list[Any], news: Any,
+        self, where: Address, directory: Part, parts: Sequence[Part], key: Callable[[Any], Hashable] | None,
+        idle: list[Any], news: Any,
     ) -> None:  # fmt: skip
-        """*divided* is its name in the database, *idle* and *news* see `bookcore.persist.shared.partitioned.opening`."""
-        self.name, self.partitions, self.directory, self.parts = name, partitions, directory, tuple(parts)
-        self._divided, self._key_function, self._idle, self.news = divided, key, idle, news
+        """*idle* are connections to write with, *news* bring what others have done, or refuse to, and close all parts."""
+        self.name, self.partitions, self.directory, self.parts = where.name, where.partitions or 0, directory, tuple(parts)
+        self._divided, self._key_function, self._idle, self.news = where.whole, key, idle, news
         self._by_number = {part.number: part for part in parts}
         self.registration = Registration([[] for _ in (directory, *parts)])  # made anew by a question about all
         self._thread = threading.local()

@@ -59,8 +59,7 @@ def open_partitioned(
         for each in (journal, *(member.recorder.journal for member in reversed(members))):
             each.close()
         raise
-    whole = where.whole
-    return PartitionedCalendar(where.name, whole, count, members[0], members[1:], divided.key, first.idle, news)
+    return PartitionedCalendar(where, members[0], members[1:], divided.key, first.idle, news)
 
 
 def _part(
@@ -92,7 +91,7 @@ def open_partitioned_past(
 
     directory = part(divided.make_directory, DIRECTORY, Asked())
     parts = [part(make, number, asked) for number in held]
-    return PartitionedCalendar(where.name, where.whole, count, directory, parts, divided.key, [], parts[0].recorder)
+    return PartitionedCalendar(where, directory, parts, divided.key, [], parts[0].recorder)
 
 
 def heads_of(address: str, numbers: Iterable[int], timeout: float) -> dict[int, int]:
