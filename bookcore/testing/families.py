@@ -11,7 +11,7 @@ whole numbers, whatever keys the calendar gets.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
@@ -60,6 +60,14 @@ class Family:
     length: Callable[[int], Any] | None = None
     between: bool | None = None
     days: bool = False
+    _points: dict[int, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def _point(self, rank: int) -> Any:
+        """Return the key of a rank, to be compared with others: one object, however often it is asked for."""
+        point = self._points.get(rank)
+        if point is None:
+            point = self._points[rank] = _instant(self.key(rank))
+        return point
 
     def key(self, rank: int | None, form: int = 0) -> Any:
         """Return the key of a rank in one of its spellings; None stays None. O(1).
@@ -84,11 +92,12 @@ class Family:
         key = _instant(key)
         while low < high:
             middle = (low + high) // 2
-            if _instant(self.key(middle)) < key:
+            if self._point(middle) < key:
                 low = middle + 1
             else:
                 high = middle
-        if key < _instant(self.key(low)) or _instant(self.key(low)) < key:
+        point = self._point(low)
+        if key < point or point < key:
             raise LookupError(f"{key!r} is no key of {self.name}")
         return low
 
@@ -106,11 +115,11 @@ class Family:
         key = _instant(key)
         while low < high:
             middle = (low + high + 1) // 2
-            if key < _instant(self.key(middle)):
+            if key < self._point(middle):
                 high = middle - 1
             else:
                 low = middle
-        return 2 * low + bool(_instant(self.key(low)) < key)
+        return 2 * low + bool(self._point(low) < key)
 
     def __str__(self) -> str:
         return self.name
