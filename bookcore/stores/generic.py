@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from bookcore.index.bitmap import from_ordinals
@@ -20,26 +21,6 @@ from bookcore.stores.protocol import BookingStore, Row
 from bookcore.stores.record import ResourceRecord
 
 Lookup = Callable[[ResourceRecord, Any, Any], Iterable[Row]]
-Use = tuple[Any, Any, int]
-
-
-def peak(uses: Sequence[Use], start: Any, end: Any, closed: bool) -> int:
-    """Return the most units in use at a point of the span. O(len(uses) squared), simple on purpose.
-
-    Usage rises only where a use starts, so it is computed at the start of the span and at the starts inside it.
-    """
-    inside = [use for use in uses if overlaps(start, end, use[0], use[1], closed)]
-    points = [start] + [use[0] for use in inside if use[0] is not None and (start is None or start < use[0])]
-    most = 0
-    for point in points:
-        used = 0
-        for low, high, quantity in inside:
-            started = low is None or (point is not None and not point < low)
-            ended = high is not None and (point is not None) and (high < point if closed else not point < high)
-            if started and not ended:
-                used += quantity
-        most = max(most, used)
-    return most
 
 
 def rows_in_reach(overlapping: Lookup, record: ResourceRecord, start: Any, end: Any, closed: bool) -> list[Row]:
@@ -58,18 +39,24 @@ def rows_in_reach(overlapping: Lookup, record: ResourceRecord, start: Any, end: 
 
 
 def usage_of(record: ResourceRecord, rows: Iterable[Row], closed: bool) -> UsageProfile:
-    """Return the usage of rows, buffers included."""
+    """Return the usage of rows, buffers included. O(k log k) for k rows."""
     usage = UsageProfile(closed)
-    usage.add_all((*reach(record, start, end), quantity) for start, end, _, quantity in rows)
+    if columns := list(zip(*rows, strict=True)):
+        starts, ends, _, quantities = map(list, columns)
+        if record.before is not None or record.after is not None:
+            starts, ends = map(list, zip(*map(partial(reach, record), starts, ends), strict=True))
+        usage.add_columns(starts, ends, quantities)
     return usage
 
 
 def fits(record: ResourceRecord, rows: Sequence[Row], start: Any, end: Any, quantity: int, closed: bool) -> bool:
-    """Tell whether *quantity* units fit beside these rows, which are all in reach of the span. O(len(rows) squared)."""
-    if record.is_exclusive:
+    """Tell whether *quantity* units fit beside these rows, which are all in reach of the span. O(k log k) for k rows.
+
+    As `SupportsAvailability.is_free`, with ``1 <= quantity <= capacity``.
+    """
+    if record.is_exclusive or not rows:
         return not rows
-    uses = [(*reach(record, low, high), used) for low, high, _, used in rows]
-    return peak(uses, *reach(record, start, end), closed) + quantity <= record.capacity
+    return usage_of(record, rows, closed).has_room(*reach(record, start, end), record.capacity - quantity)
 
 
 def blocking_rows(
@@ -134,7 +121,7 @@ class GenericAvailability:
         self._store, self._records, self._closed = store, records, closed
 
     def is_free(self, record: ResourceRecord, start: Any, end: Any, quantity: int) -> bool:
-        """See `SupportsAvailability`. O(log m + k squared) for k rows in reach."""
+        """See `SupportsAvailability`. O(log m + k log k) for k rows in reach."""
         rows = rows_in_reach(self._store.overlapping, record, start, end, self._closed)
         return fits(record, rows, start, end, quantity, self._closed)
 

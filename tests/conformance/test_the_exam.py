@@ -17,7 +17,7 @@ from bookcore.engine.engine import Engine
 from bookcore.engine.gate import Mark
 from bookcore.engine.rules import Rules
 from bookcore.engine.state import CalendarState
-from bookcore.stores.generic import fits, peak, widened
+from bookcore.stores.generic import fits, widened
 from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 from bookcore.testing import ListStore, StoreContract, machine
@@ -169,8 +169,8 @@ class NoBuffers(ListStore):
 
     def is_free(self, record: Any, start: Any, end: Any, quantity: int) -> bool:
         """Look at the bookings themselves."""
-        uses = [(low, high, used) for low, high, _, used in self.overlapping(record, start, end)]
-        return bool(peak(uses, start, end, bool(self.closed)) + quantity <= record.capacity)
+        bare = ResourceRecord(record.id, None, 0, record.capacity)
+        return fits(bare, self.overlapping(record, start, end), start, end, quantity, bool(self.closed))
 
     busy = Counts.busy
 
