@@ -168,8 +168,8 @@ class UsageProfile:
     >>> use = UsageProfile()
     >>> use.add(9, 12, 2)
     >>> use.add(10, 15, 3)
-    >>> use.peak(9, 10), use.peak(9, 15), use.peak(12, 20)
-    (2, 5, 3)
+    >>> use.has_room(9, 15, 5), use.has_room(9, 15, 4), use.has_room(12, 20, 3)
+    (True, False, True)
     >>> list(use.steps(8, 13))
     [(8, 9, 0), (9, 10, 2), (10, 12, 5), (12, 13, 3)]
     """
@@ -186,57 +186,12 @@ class UsageProfile:
         self.chunks = [UsageChunk([None], [0], bytearray(1) if closed else None)]
         self.heads: list[Any] = []  # the first key of every chunk but the first
 
-    @property
-    def breakpoints(self) -> int:
-        """The number of keys (with closed spans, of keys and sides) at which the level changes. Complexity: O(chunks)."""
-        return sum([len(chunk.keys) for chunk in self.chunks]) - 1
-
     # ---- questions about a span
-
-    def peak(self, start: Any, end: Any) -> int:
-        """Return the highest level at any point of the span.
-
-        Complexity: O(log m + chunk + chunks within the span).
-
-        >>> use = UsageProfile()
-        >>> use.add("b", None, 4)
-        >>> use.peak(None, "b"), use.peak("a", "c")
-        (0, 4)
-        """
-        c, i, _, d, j, _ = self._window(start, end)
-        chunks = self.chunks
-        first, last = chunks[c], chunks[d]
-        if c == d:
-            return max(first.levels[i:j]) + first.shift
-        top = max(first.levels[i:]) + first.shift
-        top = max([chunk.peak for chunk in chunks[c + 1 : d]] + [top])
-        if j and last.peak > top:
-            top = max(top, max(last.levels[:j]) + last.shift)
-        return top
-
-    def lowest(self, start: Any, end: Any) -> int:
-        """Return the lowest level at any point of the span. Complexity: as `peak`.
-
-        >>> use = UsageProfile()
-        >>> use.add(1, 3, 2)
-        >>> use.lowest(1, 3), use.lowest(1, 4)
-        (2, 0)
-        """
-        c, i, _, d, j, _ = self._window(start, end)
-        chunks = self.chunks
-        first, last = chunks[c], chunks[d]
-        if c == d:
-            return min(first.levels[i:j]) + first.shift
-        bottom = min(first.levels[i:]) + first.shift
-        bottom = min([chunk.low for chunk in chunks[c + 1 : d]] + [bottom])
-        if j and last.low < bottom:
-            bottom = min(bottom, min(last.levels[:j]) + last.shift)
-        return bottom
 
     def has_room(self, start: Any, end: Any, limit: int) -> bool:
         """Tell whether the level is at most *limit* throughout the span.
 
-        Complexity: as `peak`; stops at the first chunk that is over the limit.
+        Complexity: O(log m + chunk + chunks within the span); stops at the first chunk that is over the limit.
 
         >>> use = UsageProfile()
         >>> use.add(1, 3, 2)
@@ -273,27 +228,12 @@ class UsageProfile:
         c, i, _, d, j, _ = self._window(start, end)
         return self._walk(start, end, c, i, d, j)
 
-    def free(self, start: Any, end: Any, limit: int) -> Iterator[tuple[Any, Any]]:
-        """Iterate the maximal parts of the span on which the level is at most *limit*, lazily, in order.
+    def over(self, start: Any, end: Any, limit: int) -> Iterator[tuple[Any, Any]]:
+        """Iterate the maximal parts of the span on which the level is over *limit*, lazily, in order.
 
-        With closed spans these are what is left between closed runs of a higher level: an end that is not the span's own
-        belongs to the run beside it, and a run of a single key separates two free parts that both have that key as an end.
+        With closed spans these parts are closed as well, and may be of a single key.
 
         Complexity: O(log m) at the call, O(chunk + chunks passed) for each answer.
-
-        >>> use = UsageProfile()
-        >>> use.add(2, 4, 2)
-        >>> use.add(4, 6, 3)
-        >>> list(use.free(0, 9, 1)), list(use.free(0, None, 2))
-        ([(0, 2), (6, 9)], [(0, 4), (6, None)])
-        """
-        c, i, _, d, j, _ = self._window(start, end)
-        return self._walk_free(start, end, c, i, d, j, limit)
-
-    def over(self, start: Any, end: Any, limit: int) -> Iterator[tuple[Any, Any]]:
-        """Iterate the maximal parts of the span on which the level is over *limit*: the complement of `free`.
-
-        Complexity: as `free`.
 
         >>> use = UsageProfile()
         >>> use.add(2, 4, 2)
@@ -301,30 +241,8 @@ class UsageProfile:
         >>> list(use.over(0, 9, 1)), list(use.over(0, None, 2)), list(use.over(3, 5, 1))
         ([(2, 6)], [(4, 6)], [(3, 5)])
         """
-        left, free_left, any_free = start, True, False
-        for low, high in self.free(start, end, limit):
-            # with closed spans, a run of a single key may lie at the span's own start, before the first free part
-            if any_free or low is not start or not self._has_room_at(start, limit):
-                yield left, low
-            left, any_free, free_left = high, True, high is end
-        if not any_free:
-            yield start, end
-        elif not free_left or not self._has_room_at(end, limit):
-            yield left, end
-
-    def _has_room_at(self, key: Any, limit: int) -> bool:
-        return key is None or not self.closed or self.has_room(key, key, limit)
-
-    def stretches(self, start: Any, end: Any) -> list[tuple[Any, Any, int]]:
-        """List ``(start, end, peak)`` that tile the span, one for each chunk: no level in it is higher than the peak.
-
-        Complexity: O(log m + chunks within the span).
-        """
-        c, _, _, d, j, _ = self._window(start, end)
-        if not j:  # the span ends where the last chunk begins
-            d -= 1
-        cuts = [start, *self.heads[c:d], end]
-        return [(a, b, chunk.peak) for (a, b), chunk in zip(pairwise(cuts), self.chunks[c : d + 1], strict=True)]
+        c, i, _, d, j, _ = self._window(start, end)
+        return self._walk_over(start, end, c, i, d, j, limit)
 
     # ---- runs: maximal parts of the axis with a level of at least so much
 
@@ -403,46 +321,6 @@ class UsageProfile:
         c, i = self._seek(c, i, at_least - 1, True, last)
         return self.chunks[c].keys[i] if c <= last else None
 
-    # ---- the difference of two profiles
-
-    def less(self, subtracted: UsageProfile, start: Any, end: Any) -> UsageProfile:
-        """Return a new profile that is this one less another within the span; outside of the span it means nothing.
-
-        Complexity: O(log m + steps of both within the span).
-
-        >>> use, part = UsageProfile(), UsageProfile()
-        >>> use.add(1, 9, 2), part.add(3, 5, 1)
-        (None, None)
-        >>> list(use.less(part, 2, 6).steps(2, 6))
-        [(2, 3, 2), (3, 5, 1), (5, 6, 2)]
-        """
-        result = UsageProfile(self.closed, self.most, self.fewest)
-        level, columns = self._difference(subtracted, start, end)
-        result._set_steps(*result._sweep(level, columns))
-        return result
-
-    def peak_less(self, subtracted: UsageProfile, start: Any, end: Any) -> int:
-        """Return the highest level in the span of this profile less another. Complexity: as `less`.
-
-        >>> use, part = UsageProfile(), UsageProfile()
-        >>> use.add(1, 9, 2), part.add(1, 5, 1)
-        (None, None)
-        >>> use.peak_less(part, 1, 5), use.peak_less(part, 1, 9)
-        (1, 2)
-        """
-        level, columns = self._difference(subtracted, start, end)
-        return max(self._sweep(level, columns)[1])
-
-    def _difference(self, subtracted: UsageProfile, start: Any, end: Any) -> tuple[int, tuple[Columns, ...]]:
-        """Return the level of this profile less another at the start of a span, and the changes of level within it."""
-        c, i, _, d, j, _ = self._window(start, end)
-        level, mine = self._level(c, i), self._changes(c, i, d, j)
-        c, i, _, d, j, _ = subtracted._window(start, end)
-        keys, amounts, sides = subtracted._changes(c, i, d, j)
-        theirs = keys, list(map(neg, amounts)), sides
-        # in this order, as `_sweep` needs: at each key, side 0 before side 1
-        return level - subtracted._level(c, i), (_on_side(0, theirs), mine, _on_side(1, theirs))
-
     # ---- changes
 
     def add(self, start: Any, end: Any, amount: int) -> None:
@@ -455,8 +333,8 @@ class UsageProfile:
         >>> use = UsageProfile()
         >>> use.add(1, 3, 2)
         >>> use.add(1, 3, -2)
-        >>> use.breakpoints
-        0
+        >>> list(use.steps(None, None))
+        [(None, None, 0)]
         """
         c, i, at_start, d, j, at_end = self._window(start, end)
         if not amount:
@@ -641,22 +519,15 @@ class UsageProfile:
         """Return the position of the step before, which must exist. Complexity: O(1)."""
         return (c, i - 1) if i else (c - 1, len(self.chunks[c - 1].keys) - 1)
 
-    def _changes(self, c: int = 0, i: int = 0, d: int | None = None, j: int = 0) -> Columns:
-        """Return the keys, changes of level and sides of the breakpoints after step ``(c, i)`` and before ``(d, j)``.
-
-        Complexity: O(steps), in C.
-        """
-        d, j = (len(self.chunks), 0) if d is None else (d, j)
+    def _changes(self) -> Columns:
+        """Return the keys, changes of level and sides of all breakpoints. Complexity: O(m), in C."""
         keys: list[Any] = []
         levels: list[int] = []
         sides = bytearray()
-        for n in range(c, min(d + 1, len(self.chunks))):
-            chunk = self.chunks[n]
-            part = slice(i, j if n == d else None)
-            keys += chunk.keys[part]
-            levels += map(add, chunk.levels[part], repeat(chunk.shift)) if chunk.shift else chunk.levels[part]
-            sides += chunk.sides[part] if chunk.sides is not None else bytes(len(keys) - len(sides))
-            i = 0
+        for chunk in self.chunks:
+            keys += chunk.keys
+            levels += map(add, chunk.levels, repeat(chunk.shift)) if chunk.shift else chunk.levels
+            sides += chunk.sides if chunk.sides is not None else bytes(len(chunk.keys))
         return keys[1:], list(map(sub, levels[1:], levels)), sides[1:]
 
     def _walk(self, start: Any, end: Any, c: int, i: int, d: int, j: int) -> Iterator[tuple[Any, Any, int]]:
@@ -676,7 +547,7 @@ class UsageProfile:
             i = 0
         yield left, end, level
 
-    def _walk_free(
+    def _walk_over(
         self, start: Any, end: Any, c: int, i: int, d: int, j: int, limit: int
     ) -> Iterator[tuple[Any, Any]]:
         left = start
@@ -684,11 +555,11 @@ class UsageProfile:
         while True:
             c, i = self._seek(c, i, limit, not is_over, d)
             if c > d or (c == d and i >= j):
-                if not is_over:
+                if is_over:
                     yield left, end
                 return
             key = self.chunks[c].keys[i]
-            if not is_over:
+            if is_over:
                 yield left, key
             left, is_over = key, not is_over
 
@@ -761,15 +632,6 @@ class UsageProfile:
             if self.closed:
                 _prove(side == (change < 0), "closed spans rise at their keys and fall just after them")
             previous, previous_side = key, side
-
-
-def _on_side(side: int, columns: Columns) -> Columns:
-    """Return those of some changes that are on a side of their keys."""
-    keys, changes, sides = columns
-    if sides.count(side) == len(sides):
-        return columns
-    chosen = bytes(map(side.__eq__, sides))
-    return list(compress(keys, chosen)), list(compress(changes, chosen)), bytearray((side,)) * sum(chosen)
 
 
 def _prove(holds: bool, law: str) -> None:

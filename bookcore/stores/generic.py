@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVarTuple
 
 from bookcore.index.bitmap import from_ordinals
 from bookcore.index.usage_profile import UsageProfile
@@ -20,6 +20,7 @@ from bookcore.model.span import overlaps
 from bookcore.stores.protocol import BookingStore, Row
 from bookcore.stores.record import ResourceRecord
 
+Ts = TypeVarTuple("Ts")
 Lookup = Callable[[ResourceRecord, Any, Any], Iterable[Row]]
 
 
@@ -57,6 +58,14 @@ def fits(record: ResourceRecord, rows: Sequence[Row], start: Any, end: Any, quan
     if record.is_exclusive or not rows:
         return not rows
     return usage_of(record, rows, closed).has_room(*reach(record, start, end), record.capacity - quantity)
+
+
+def or_false(asked: Callable[[*Ts], bool], *args: *Ts) -> bool:
+    """Return an answer; False where a buffer cannot be added to the keys, so that a booking would raise `KeyTypeError`."""
+    try:
+        return asked(*args)
+    except KeyTypeError:
+        return False
 
 
 def blocking_rows(
@@ -130,12 +139,7 @@ class GenericAvailability:
         numbers = [
             record.number
             for record in self._records()
-            if record.capacity < quantity or (record.active_count and not self._may_fit(record, start, end, quantity))
+            if record.capacity < quantity
+            or (record.active_count and not or_false(self.is_free, record, start, end, quantity))
         ]
         return from_ordinals(numbers, max(numbers, default=0) + 1)
-
-    def _may_fit(self, record: ResourceRecord, start: Any, end: Any, quantity: int) -> bool:
-        try:
-            return self.is_free(record, start, end, quantity)
-        except KeyTypeError:  # its buffers do not go with these keys
-            return False

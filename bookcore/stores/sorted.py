@@ -28,8 +28,8 @@ from typing import Any
 from sortedcontainers import SortedList
 
 from bookcore.index.bitmap import from_ordinals
-from bookcore.model.errors import KeyTypeError, StoreError
-from bookcore.stores.generic import fits, rows_in_reach
+from bookcore.model.errors import StoreError
+from bookcore.stores.generic import fits, or_false, rows_in_reach
 from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 
@@ -169,14 +169,9 @@ class SortedStore:
         """Return a bitmap of the resources without room for *quantity* in the span. O(m) for m bookings of all resources."""
         booked = self._all.overlapping(start, end, bool(self._closed))
         full = {record.number for record, _ in map(self._rows.__getitem__, booked) if record.is_exclusive}
-        full |= {number for number, record in self._shared.items() if not self._may_fit(record, start, end, quantity)}
+        span = start, end, quantity
+        full |= {number for number, record in self._shared.items() if not or_false(self.is_free, record, *span)}
         return from_ordinals(full, max(full, default=0) + 1)
-
-    def _may_fit(self, record: ResourceRecord, start: Any, end: Any, quantity: int) -> bool:
-        try:
-            return self.is_free(record, start, end, quantity)
-        except KeyTypeError:  # its buffers do not go with these keys
-            return False
 
     def check(self) -> None:
         """Raise AssertionError unless the invariants hold. O(m log m)."""

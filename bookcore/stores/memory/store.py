@@ -19,10 +19,9 @@ from typing import Any
 
 from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals
 from bookcore.index.occupancy import OccupancyIndex
-from bookcore.model.errors import KeyTypeError, StoreError
+from bookcore.model.errors import StoreError
 from bookcore.model.keys import HIGHEST, LOWEST
-from bookcore.model.lengths import reach
-from bookcore.stores.generic import widened
+from bookcore.stores.generic import fits, or_false, rows_in_reach, widened
 from bookcore.stores.memory.bulk import load, worth_it
 from bookcore.stores.memory.capacity import CapacityIndex
 from bookcore.stores.memory.exclusive import ExclusiveIndex
@@ -110,7 +109,7 @@ class MemoryStore:
         """
         tombstones = self._tombstones
         if tombstones and seq in tombstones.hidden:
-            tombstones.show(record, seq)
+            tombstones.hidden.discard(seq)
         elif not record.is_exclusive:
             self.begun = True  # if a comparison fails half way, the calendar calls `repair`
             self._update(record, *record.state.put(start, end, seq, quantity))
@@ -224,20 +223,20 @@ class MemoryStore:
     def is_free(self, record: ResourceRecord, start: Any, end: Any, quantity: int) -> bool:
         """Tell whether *quantity* more units fit over the whole span.
 
-        Complexity: as `Calendar.is_available`; with hidden rows, O(rows that overlap) more.
+        Complexity: as `Calendar.is_available`; with k hidden and other rows in reach, O(k log k) more if some are hidden.
         """
         if record.is_exclusive:
             free: bool = record.state.is_free(start, end)
         else:
             free = record.state.has_room(start, end, quantity)
-        return free or (bool(self._tombstones) and self._is_freed(record, start, end, quantity))
+        return free or (bool(self._tombstones.hidden) and self._is_freed(record, start, end, quantity))
 
     def _is_freed(self, record: ResourceRecord, start: Any, end: Any, quantity: int) -> bool:
-        """Tell whether there is room without the hidden rows, where the indexes say that there is none."""
-        tombstones = self._tombstones
-        if record.is_exclusive:
-            return all(row[2] in tombstones.hidden for row in record.state.overlapping(start, end))
-        return tombstones.usage(record).has_room(*reach(record, start, end), record.capacity - quantity)
+        """Tell whether there is room without the hidden rows, where the indexes say that there is none. Asks the rows."""
+        if not self._tombstones.may_hide(record, self._size):
+            return False
+        rows = rows_in_reach(self.overlapping, record, start, end, bool(self._closed))
+        return fits(record, rows, start, end, quantity, bool(self._closed))
 
     def busy(self, start: Any, end: Any, quantity: int) -> int:
         """Return a bitmap of the resources without room for *quantity* in the span.
@@ -249,22 +248,17 @@ class MemoryStore:
         if quantity > 1:
             # Exclusive resources never have room; resources with capacity and at least one unit left are checked.
             pooled = self._pooled.value()
-            full = [n for n in ordinals(pooled & ~bits) if not self._may_fit(n, start, end, quantity)]
+            has_room = [(n, self._records[n].state.has_room) for n in ordinals(pooled & ~bits)]
+            full = [n for n, asked in has_room if not or_false(asked, start, end, quantity)]
             bits |= from_ordinals(full, self._size) | (((1 << self._size) - 1) & ~pooled)
         if self._tombstones:
             doubtful = bits & self._tombstones.resources(self._size)
             if quantity > 1:
                 doubtful &= self._pooled.value()
-            freed = [n for n in ordinals(doubtful) if self._is_freed(self._records[n], start, end, quantity)]
+            records = map(self._records.__getitem__, ordinals(doubtful))
+            freed = [r.number for r in records if or_false(self._is_freed, r, start, end, quantity)]
             bits ^= from_ordinals(freed, self._size)
         return bits
-
-    def _may_fit(self, number: int, start: Any, end: Any, quantity: int) -> bool:
-        try:
-            fits: bool = self._records[number].state.has_room(start, end, quantity)
-            return fits
-        except KeyTypeError:  # its buffers do not go with these keys
-            return False
 
     # -- free time ---------------------------------------------------------------------------------
 
@@ -272,21 +266,20 @@ class MemoryStore:
         self, record: ResourceRecord, start: Any, end: Any, quantity: int, length: Any = None
     ) -> Iterator[tuple[Any, Any]] | None:
         """Yield the spans that a booking of *quantity* may not overlap; None where hidden rows make the index inexact."""
-        tombstones = self._tombstones
-        if not record.is_exclusive:
-            use = tombstones.usage(record) if tombstones else record.state.profile
-            return widened(use, record, start, end, quantity, bool(self._closed))
-        if tombstones and tombstones.resources(self._size) >> record.number & 1:
+        if self._tombstones.may_hide(record, self._size):
             return None
+        if not record.is_exclusive:
+            return widened(record.state.profile, record, start, end, quantity, bool(self._closed))
         spans: Iterator[tuple[Any, Any]] = record.state.intervals.spans(start, end, length)
         return spans
 
     def usage(self, record: ResourceRecord, start: Any, end: Any) -> Iterator[tuple[Any, Any, int]] | None:
-        """Yield the steps of usage of a resource with capacity; None where buffers are part of what is indexed."""
+        """Yield the steps of usage of a resource with capacity; None where buffers or hidden rows are in what is indexed."""
         if record.is_exclusive or record.before is not None or record.after is not None:
             return None
-        use = self._tombstones.usage(record) if self._tombstones else record.state.profile
-        steps: Iterator[tuple[Any, Any, int]] = use.steps(start, end)
+        if self._tombstones.may_hide(record, self._size):
+            return None
+        steps: Iterator[tuple[Any, Any, int]] = record.state.profile.steps(start, end)
         return steps
 
     def ends_after(self, after: Any, meeting: bool, until: Any, within: int) -> list[tuple[Any, list[int], int]]:
@@ -325,7 +318,7 @@ class MemoryStore:
     def _remove_hidden(self, record: ResourceRecord, seq: int) -> None:
         row = record.state.row(seq)
         self.remove(record, row[0], row[1], seq)
-        self._tombstones.removed(record, row)
+        self._tombstones.hidden.discard(seq)
 
     def _clear(self, record: ResourceRecord, start: Any, end: Any) -> None:
         """Remove the rows of an exclusive resource that overlap the span from the indexes, if all of them are hidden."""
@@ -339,7 +332,7 @@ class MemoryStore:
         if record.is_exclusive:
             self._clear(record, None, None)
             return
-        self._tombstones.emptied(record, [row[2] for row in record.state.overlapping(None, None)])
+        self._tombstones.hidden.difference_update([row[2] for row in record.state.overlapping(None, None)])
         self._update(record, record.state.clear(), [])
 
     def check(self) -> None:
@@ -351,8 +344,6 @@ class MemoryStore:
         tombstones.check(self._size)
         for seq, record in tombstones.newest():
             record.state.row(seq)
-        for number, usage in tombstones._usages.items():
-            usage.check(self.overlapping(self._records[number], None, None))
 
 
 def _as_array(numbers: Sequence[int]) -> array[int]:
