@@ -2,7 +2,7 @@
 
     is_available, book      `Rules.allows`     one resource
     len, list, find         `evaluate`         a bitmap: `Rules.blocked` for all, or `Rules.allows` for each of a few
-    first(n)                `_first_bits`      cheap terms for all, then one candidate after the other until enough match
+    first(n)                `_first`           cheap terms for all, then one candidate after the other until enough match
 
 Every step takes a term and a bitmap of candidates, and returns the candidates that match. A conjunction evaluates cheap
 terms first, each on the candidates that the terms before have left. If few are left for availability, they are checked one
@@ -127,15 +127,15 @@ class Planner:
         """Do what `select` does, in order of registration or of an index."""
         registry = self.state.registry
         shown: list[Any] = registry.objects if shape == "objects" else registry.by_number
-        if order is None:
-            if limit is None or limit > self.state.sizes.few:
-                bits = self.evaluate(term, registry.everything.value())
-            else:
-                bits = self._first_bits(term, limit)
-            matches = pick(bits, shown) if limit is None else _pick_first(bits, shown, limit)
-        else:
+        if order is not None:
             numbers = registry.index(order).in_order(self.evaluate(term, registry.everything.value()))
-            matches = [shown[number] for number in (numbers if limit is None else islice(numbers, limit))]
+            matches = [shown[number] for number in islice(numbers, limit)]
+        elif limit is None:
+            matches = pick(self.evaluate(term, registry.everything.value()), shown)
+        elif limit <= self.state.sizes.few:
+            matches = [shown[number] for number in self._first(term, limit)]
+        else:
+            matches = _pick_first(self.evaluate(term, registry.everything.value()), shown, limit)
         return [record.id for record in matches] if shape == "ids" else matches
 
     # -- terms -------------------------------------------------------------------------------------
@@ -224,35 +224,34 @@ class Planner:
                 within = self.evaluate(part, within)
         return within, rest[0] if len(rest) == 1 else And(tuple(rest)) if rest else All()
 
-    def _first_bits(self, term: Term, limit: int) -> int:
-        """Return a bitmap of at least the first *limit* matches, or of all.
+    def _first(self, term: Term, limit: int) -> list[int]:
+        """Return the first *limit* matches.
 
         Cheap terms are evaluated for all resources. Then the first few dozen candidates are checked one by one, which
         is mostly enough; only otherwise the occupancy of all resources is read.
         """
-        state = self.state
+        state, few = self.state, self.state.sizes.few
         candidates, term = self._narrow(term, state.registry.everything.value())
-        if isinstance(term, All):
-            return candidates
         numbers = first_ordinals(candidates)
+        if isinstance(term, All):
+            return list(islice(numbers, limit))
+        first: list[int] = []
         plain = term.parts[0] if isinstance(term, Not) else term
-        matches = asked = 0
         if isinstance(plain, Available):  # the most frequent term: no more candidates are checked than needed
             low, high = state.keys.admit(plain.start, plain.end)
-            few = islice(numbers, 2 * (limit + state.sizes.few))
-            first = list(islice(self._filtered(few, low, high, plain.quantity, plain is term), limit))
-            matches = from_ordinals(first, first[-1] + 1) if first else 0
-            if len(first) == limit or (unasked := next(numbers, None)) is None:
-                return matches
-            return matches | self.evaluate(term, candidates >> unasked << unasked)
-        for width in (2 * limit + 8, state.sizes.few, state.sizes.few):
-            window_numbers = list(islice(numbers, width))
-            window = from_ordinals(window_numbers, window_numbers[-1] + 1) if window_numbers else 0
-            matches |= self.evaluate(term, window)
-            asked |= window
-            if matches.bit_count() >= limit or not window:
-                return matches
-        return matches | self.evaluate(term, candidates ^ asked)
+            asked = islice(numbers, 2 * (limit + few))
+            first += islice(self._filtered(asked, low, high, plain.quantity, plain is term), limit)
+        else:
+            for width in (2 * limit + 8, few, few):
+                window = list(islice(numbers, width))
+                if not window:
+                    break
+                first += ordinals(self.evaluate(term, from_ordinals(window, window[-1] + 1)))
+                if len(first) >= limit:
+                    break
+        if len(first) < limit and (unasked := next(numbers, None)) is not None:
+            first += first_ordinals(self.evaluate(term, candidates >> unasked << unasked))
+        return first[:limit]
 
     # -- choosing a resource to book ---------------------------------------------------------------
 
