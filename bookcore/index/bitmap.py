@@ -41,8 +41,8 @@ class Bitmap:
 
     __slots__ = ("cached", "data")
 
-    def __init__(self, data: bytearray | None = None) -> None:
-        self.data = bytearray() if data is None else data
+    def __init__(self) -> None:
+        self.data = bytearray()
         self.cached: int | None = None
 
     def add(self, ordinal: int) -> None:
@@ -65,13 +65,6 @@ class Bitmap:
     def __contains__(self, ordinal: int) -> bool:
         at = ordinal >> 3
         return at < len(self.data) and bool(self.data[at] >> (ordinal & 7) & 1)
-
-    def copy(self, length: int) -> bytearray:
-        """Return a copy of the bytes, at least *length* long."""
-        data = bytearray(self.data)
-        if len(data) < length:
-            data.extend(bytes(length - len(data)))
-        return data
 
     def value(self) -> int:
         """Return the set as an int. O(1) if the set has not changed since the last call, else O(n / 8)."""

@@ -78,10 +78,6 @@ class IdTable(Generic[V]):
         """Iterate the ids, part after part. O(n)."""
         return chain.from_iterable(self.parts)
 
-    def values(self) -> Iterator[V]:
-        """Iterate the values, in the order of the ids. O(n)."""
-        return chain.from_iterable(map(dict.values, self.parts))
-
     def isdisjoint(self, ids: Iterable[Hashable]) -> bool:
         """Tell whether none of *ids* is in the table. O(n + ids)."""
         if not self:
@@ -94,8 +90,8 @@ class IdTable(Generic[V]):
 
         >>> table = IdTable[str]()
         >>> table.put_all([7, 8, 9], "abc")
-        >>> list(table), list(table.values())
-        ([7, 8, 9], ['a', 'b', 'c'])
+        >>> list(table), table[8]
+        ([7, 8, 9], 'b')
         """
         if count_up(ids):
             first = cast(int, ids[0])
@@ -107,11 +103,6 @@ class IdTable(Generic[V]):
             return
         for id, value in zip(ids, values, strict=True):
             self[id] = value
-
-    def clear(self) -> None:
-        """Remove all ids. O(n)."""
-        for part in self.parts:
-            part.clear()
 
     def check(self) -> None:
         """Raise AssertionError unless the invariant holds. O(n)."""

@@ -530,9 +530,9 @@ class OccupancyIndex:
         ends: tuple[Sequence[Any], Sequence[int]],
         unbounded: Iterable[int],
     ) -> None:
-        """Replace everything: keys in order and their ordinals, for starts and for ends; the ordinals that have no start.
+        """Replace everything: keys and their ordinals, for starts and for ends; the ordinals that have no start.
 
-        Complexity: O(m), one bit an entry, few comparisons. After an exception nothing has changed.
+        Complexity: O(m log m), one bit an entry. After an exception nothing has changed.
         """
         fresh = self._built(size, starts, ends, list(unbounded))
         fresh.shared = None
@@ -546,9 +546,9 @@ class OccupancyIndex:
         ends: tuple[Sequence[Any], Sequence[int]],
         opened: list[int],
     ) -> OccupancyIndex:
-        """Return a new index of these spans, as `rebuild` is given them. O(m). Changes nothing here."""
-        keys, numbers = starts
-        end_keys, end_numbers = ends
+        """Return a new index of these spans, as `rebuild` is given them. O(m log m). Changes nothing here."""
+        keys, numbers = _in_order(*starts)
+        end_keys, end_numbers = _in_order(*ends)
         fresh = self._empty(size, len(keys) + len(opened))
         fresh.heads = _choose_heads(fresh.limit, keys, end_keys)
         search, end_search = self.end_search, self.search  # here for a head among keys, so the other way round
@@ -604,7 +604,7 @@ class OccupancyIndex:
         if waiting is None:
             return
         numbers = waiting[::3]
-        fresh = self._built(self.size, _in_order(waiting[1::3], numbers), _in_order(waiting[2::3], numbers), [])
+        fresh = self._built(self.size, (waiting[1::3], numbers), (waiting[2::3], numbers), [])
         # no call comes between these, so Ctrl-C in a question does not either
         self.heads, self.chunks, self.groups = fresh.heads, fresh.chunks, fresh.groups
         self.limit, self.room = fresh.limit, fresh.room
@@ -740,10 +740,10 @@ def _kind_of(keys: Iterable[Any]) -> tuple[type | None, Any]:
     return (kind, known[0].tzinfo) if len(zones) == 1 else (None, None)
 
 
-def _in_order(keys: list[Any], numbers: list[int]) -> tuple[list[Any], list[int]]:
+def _in_order(keys: Sequence[Any], numbers: Sequence[int]) -> tuple[list[Any], list[int]]:
     """Return the keys in ascending order, and the number of each. O(keys x log keys)."""
     order = sorted(range(len(keys)), key=keys.__getitem__)
-    return [keys[at] for at in order], [numbers[at] for at in order]
+    return list(map(keys.__getitem__, order)), list(map(numbers.__getitem__, order))
 
 
 def _choose_heads(limit: int, keys: Sequence[Any], end_keys: Sequence[Any]) -> list[Any]:

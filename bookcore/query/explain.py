@@ -14,10 +14,10 @@ from bookcore.engine.state import CalendarState
 from bookcore.index.span_algebra import Place, as_keys, as_places, complement, in_order, intersection
 from bookcore.model.errors import InvalidSpanError
 from bookcore.model.explanation import Cause, Explanation, State
-from bookcore.model.lengths import clear_after, clear_before, reach
 from bookcore.model.term import check_quantity
 from bookcore.query.listing import window
 from bookcore.stores import generic
+from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 
 Span = tuple[Any, Any]
@@ -78,18 +78,11 @@ def _points(spans: Iterable[Span], closed: bool) -> list[Span]:
 
 def _confirmed(state: CalendarState, record: ResourceRecord, low: Any, high: Any) -> list[Span]:
     """Return the spans in which confirmed bookings alone leave no unit."""
-    closed = state.closed
-    rows = generic.rows_in_reach(state.store.overlapping, record, low, high, closed)
-    use = generic.usage_of(record, (row for row in rows if not state.ledger.is_held(row[2])), closed)
-    first, last = reach(record, low, high)
-    runs = [
-        (
-            low if a is first else clear_before(a, record.after, closed),
-            high if b is last else clear_after(b, record.before, closed),
-        )
-        for a, b in use.over(first, last, record.capacity - 1)
-    ]
-    return _points(runs, closed)
+
+    def confirmed(record: ResourceRecord, low: Any, high: Any) -> list[Row]:
+        return [row for row in state.store.overlapping(record, low, high) if not state.ledger.is_held(row[2])]
+
+    return _points(generic.blocked_spans(confirmed, record, low, high, 1, state.closed), state.closed)
 
 
 def _labelled(spans: Iterable[Span], state: State, closed: bool) -> Iterator[Any]:

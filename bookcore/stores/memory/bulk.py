@@ -97,7 +97,7 @@ def _load_ranked(
 
     Complexity: O(k log k), nearly all of it in C, on small whole numbers: no key is compared.
     """
-    numbers, _ = _numbers(records)
+    numbers = _numbers(records)
     owners = numbers
     rows: Sequence[int] = range(len(numbers))
     bounds = run_bounds(owners) if all(map(le, owners, islice(owners, 1, None))) else None
@@ -162,21 +162,20 @@ def _load_any(
         if edges is None:
             return False
         built.append((records[rows[0]], edges, list(map(seqs.__getitem__, rows))))
-    occupancy.rebuild(max(size, occupancy.size), _in_order(starts, numbers), _in_order(ends, numbers), ())
+    occupancy.rebuild(max(size, occupancy.size), (starts, numbers), (ends, numbers), ())
     for record, span, held in built:
         record.state.fill(span, held)
     return True
 
 
-def _numbers(records: Sequence[ResourceRecord]) -> tuple[array[int], int]:
-    """Return the resource number of each row, and a number above all of them."""
+def _numbers(records: Sequence[ResourceRecord]) -> array[int]:
+    """Return the resource number of each row."""
     if isinstance(records, DictionaryColumn):
         places = records.places
         by_number = all(record is None or record.number == place for place, record in enumerate(records.table))
         if by_number and isinstance(places, array) and places.typecode in "BHI":
-            return places, len(records.table)
-    numbers = array("I", map(attrgetter("number"), records))
-    return numbers, max(numbers) + 1
+            return places
+    return array("I", map(attrgetter("number"), records))
 
 
 def _bins(ranks: array[int], ordinals: array[int], count: int) -> list[array[int]]:
@@ -191,12 +190,6 @@ def _groups(numbers: Sequence[int], size: int) -> list[list[int]]:
     groups: list[list[int]] = [[] for _ in range(size)]
     deque(map(list.append, map(groups.__getitem__, numbers), range(len(numbers))), maxlen=0)  # a loop in C
     return [group for group in groups if group]
-
-
-def _in_order(keys: Sequence[Any], numbers: Sequence[int]) -> tuple[list[Any], list[int]]:
-    """Return the keys in ascending order and the number of each."""
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    return list(map(keys.__getitem__, order)), list(map(numbers.__getitem__, order))
 
 
 def _ranked(starts: Sequence[Any], ends: Sequence[Any]) -> tuple[list[Any], array[int], array[int]] | None:

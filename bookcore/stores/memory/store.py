@@ -14,7 +14,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from operator import itemgetter
 from typing import Any
 
 from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals
@@ -29,8 +28,6 @@ from bookcore.stores.memory.tombstones import Tombstones
 from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 from bookcore.stores.sizes import Sizes, check_sizes
-
-_first = itemgetter(0)
 
 
 class MemoryStore:
@@ -149,8 +146,8 @@ class MemoryStore:
         self._tombstones = Tombstones()
         self._records = {record.number: record for record in records}
         self._pooled = Bitmap()
-        starts: list[tuple[Any, int]] = []
-        ends: list[tuple[Any, int]] = []
+        starts: tuple[list[Any], list[int]] = [], []
+        ends: tuple[list[Any], list[int]] = [], []
         unbounded: list[int] = []
         for record in records:
             if record.state is None or (type(record.state) is ExclusiveIndex) is not record.is_exclusive:
@@ -160,14 +157,11 @@ class MemoryStore:
             for start, end in record.state.repair(partial(keeps, record)):
                 if start is None:
                     unbounded.append(record.number)
-                else:
-                    starts.append((start, record.number))
-                if end is not None:
-                    ends.append((end, record.number))
-        starts.sort(key=_first)
-        ends.sort(key=_first)
-        columns = [([key for key, _ in pairs], [number for _, number in pairs]) for pairs in (starts, ends)]
-        self._occupancy.rebuild(self._size, columns[0], columns[1], unbounded)
+                for (keys, numbers), key in ((starts, start), (ends, end)):
+                    if key is not None:
+                        keys.append(key)
+                        numbers.append(record.number)
+        self._occupancy.rebuild(self._size, starts, ends, unbounded)
 
     def load(
         self, records: Sequence[ResourceRecord], starts: Sequence[Any], ends: Sequence[Any], seqs: Sequence[int]
