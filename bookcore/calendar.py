@@ -953,7 +953,7 @@ class Calendar(Generic[R, K, E]):
         >>> calendar.index("seats").equal(9).ids()
         ['van']
         """
-        self._gate.ask(False, self._engine.state.registry.index, name)
+        self._gate.ask(False, self._engine.state.registry.indexes.index, name)
         return IndexView(self._planner, name)
 
     def reindex(self, resource: R | Id) -> None:

@@ -478,7 +478,7 @@ class Engine:
         new._seq, new._id, new._home = seq, old._id, ledger
         as_row = old._lock is not None and low is new._start and high is new._end
         new._lock = ledger.next_lock() if as_row else None
-        state.commit(changes.Moved(old, new, state.booking_indexes.held(seq)))
+        state.commit(changes.Moved(old, new, state.booking_indexes.values_of(seq)))
         return new
 
     def change(self, event_or_id: Any, quantity: Any, remove: Any, fields: dict[str, Any]) -> BookingEvent:
@@ -511,7 +511,7 @@ class Engine:
         new._seq, new._id, new._home, new._resource = seq, old._id, state.ledger, record.resource
         as_row = old._lock is not None and type(new) is BookingEvent and not new._fields
         new._lock = state.ledger.next_lock() if as_row else None
-        state.commit(changes.Changed(old, new, state.booking_indexes.held(seq)))
+        state.commit(changes.Changed(old, new, state.booking_indexes.values_of(seq)))
         return new
 
     def _deadline(self, ttl: Any, until: Any) -> tuple[Any, Any]:

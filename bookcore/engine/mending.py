@@ -190,7 +190,7 @@ class Mending:
             case changes.Untagged(resource, label):
                 registry.tag(state.record_of_resource(resource), label)
             case changes.IndexCreated(name):
-                state.indexes_of(change).pop(name, None)
+                state.indexes_of(change).by_name.pop(name, None)
             case changes.Reindexed(resource):
                 record = state.record_of_resource(resource)
                 registry.repair(record.number)

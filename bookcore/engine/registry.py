@@ -18,14 +18,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any, TypeAlias
+from typing import Any
 
-from bookcore.index.attribute_index import AttributeIndex, Position, called
+from bookcore.engine.indexes import Indexes, Places
 from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals, pick
 from bookcore.model.errors import (
     LACKING,
     DuplicateResourceError,
-    IndexNameError,
     QueryError,
     ResourceError,
     UnknownResourceError,
@@ -39,20 +38,16 @@ from bookcore.model.resource import Resource, check_capacity
 from bookcore.model.typecheck import is_a
 from bookcore.stores.record import ResourceRecord
 
-Places: TypeAlias = Sequence[tuple[AttributeIndex, Any, Position | None]]
-"""For each index: the index, the value of a resource, and its position there."""
-
 
 class Registry:
     """The resources of one calendar. Not thread-safe: used under the calendar's lock."""
 
     __slots__ = (
-        "_attribute_limit", "by_capacity", "by_id", "by_number", "classes", "everything", "indexes", "key", "objects",
+        "by_capacity", "by_id", "by_number", "classes", "everything", "indexes", "key", "objects",
         "pooled", "renamed", "tags",
     )  # fmt: skip
 
     def __init__(self, attribute_limit: int | None = None, key: Callable[[Any], Hashable] | None = None) -> None:
-        self._attribute_limit = attribute_limit
         self.key = key  # the calendar's function from a resource to its id; None: the resource's ``id``
         self.renamed: dict[int, ResourceRecord] = {}
         self.by_id: dict[Hashable, ResourceRecord] = {}
@@ -63,7 +58,7 @@ class Registry:
         self.by_capacity: dict[int, Bitmap] = {}
         self.classes: dict[type, Bitmap] = {}
         self.tags: dict[Hashable, Bitmap] = {}
-        self.indexes: dict[str, AttributeIndex] = {}
+        self.indexes = Indexes("index", "create_index(name, key=...)", attribute_limit, Bitmap)
 
     def __len__(self) -> int:
         return len(self.by_id)
@@ -194,15 +189,14 @@ class Registry:
     ) -> None:
         """Register a record under its number, which is `size` or above, or the number of a removed resource.
 
-        *places* is the result of `places`; or *indexed* is a result of `held`, and then the indexes need no key function.
+        *places* is a result of `Indexes.places`; or *indexed* is one of `held`, and then the indexes need no key function.
         """
         number, cls = record.number, registered_as or type(record.resource)
         members = self.classes.get(cls)
         self.by_id[record.id] = record
         if _is_renamed(record):
             self.renamed[id(record.resource)] = record
-        for index, value, place in places:
-            index.enter(number, value, place)
+        self.indexes.enter(number, places)
         self.put_back(record, indexed or ())
         missing = [None] * (number + 1 - self.size)
         self.objects += missing
@@ -249,8 +243,7 @@ class Registry:
         self._discard_units(number)
         for label, bits in [(label, bits) for label, bits in self.tags.items() if number in bits]:
             _take(number, label, bits, self.tags)
-        for index in self.indexes.values():
-            index.discard(number)
+        self.indexes.discard(number)
         while self.by_number and self.by_number[-1] is None:
             self.by_number.pop()
         del self.objects[len(self.by_number) :]
@@ -281,7 +274,7 @@ class Registry:
         kinds: Iterable[Bitmap] = (*self.by_capacity.values(), *self.classes.values(), *self.tags.values())
         for bits in (self.everything, self.pooled, *kinds):
             bits.renumber(numbers)
-        for index in self.indexes.values():
+        for index in self.indexes.by_name.values():
             index.renumber(numbers)
 
     def current(self, record: ResourceRecord) -> ResourceRecord | None:
@@ -296,7 +289,7 @@ class Registry:
 
     def held(self, record: ResourceRecord) -> tuple[tuple[str, Any], ...]:
         """Return the entry of a record in each index, for `put_back`. O(log n) for each."""
-        return tuple((name, index.held(record.number)) for name, index in self.indexes.items())
+        return tuple((name, index.held(record.number)) for name, index in self.indexes.by_name.items())
 
     def smaller_than(self, quantity: int) -> int:
         """Return a bitmap of the resources with fewer than *quantity* units. O(distinct capacities)."""
@@ -357,8 +350,7 @@ class Registry:
 
         O(n log n) for each index. Raises: `KeyTypeError` when the values of an index cannot be compared any more.
         """
-        for index in self.indexes.values():
-            index.repair(lambda number: number != changed)
+        self.indexes.repair(lambda number: number != changed)
         for label in [label for label, bits in self.tags.items() if not bits.value()]:
             del self.tags[label]
 
@@ -405,36 +397,11 @@ class Registry:
             raise QueryError(cls, "cannot be used as a class of resources") from exc
         return result & within
 
-    # -- indexes -----------------------------------------------------------------------------------
-
-    def create_index(self, name: str, key: Callable[[Any], Any]) -> None:
-        """Index all present and future resources by *key*. If *key* raises, nothing changes."""
-        if name in self.indexes:
-            raise IndexNameError(name, "there is an index of that name already")
-        index = AttributeIndex(name, key, self._attribute_limit)
-        for record in self.in_order():
-            index.put(record.number, index.value_of(record.resource))
-        self.indexes[name] = index
-
-    def index(self, name: object) -> AttributeIndex:
-        """Return the index called *name*, or raise an `IndexNameError` that lists the known names."""
-        return called(self.indexes, name, "index", "create_index(name, key=...)")
-
-    def reindex(self, record: ResourceRecord, places: Places) -> None:
-        """Update the entry of one resource in all indexes to *places*, the result of `places`. Runs no code of the user."""
-        for index, value, place in places:
-            index.enter(record.number, value, place)
-
     def put_back(self, record: ResourceRecord, held: Iterable[tuple[str, Any]]) -> None:
         """Restore the entries of a record in the indexes, as `held` returned them. Runs no code of the user."""
         for name, entry in held:
-            if name in self.indexes:
-                self.indexes[name].put_back(record.number, entry)
-
-    def places(self, record: ResourceRecord) -> Places:
-        """Call the key function of each index; return the values of a record and their positions. Changes nothing."""
-        values = [(index, index.value_of(record.resource)) for index in self.indexes.values()]
-        return [(index, value, index.place(record.number, value)) for index, value in values]
+            if name in self.indexes.by_name:
+                self.indexes.by_name[name].put_back(record.number, entry)
 
     # -- checking ----------------------------------------------------------------------------------
 
@@ -457,10 +424,7 @@ class Registry:
             raise AssertionError("the last number is not in use")
         if any(bits.value() & ~everything for bits in (self.pooled, *self.tags.values())):
             raise AssertionError("something is known of resources that are gone")
-        for name, index in self.indexes.items():
-            index.check()
-            if index.values.keys() != numbers:
-                raise AssertionError(f"index {name!r} lacks a resource, or has one that is gone")
+        self.indexes.check(numbers)
 
 
 def _is_renamed(record: ResourceRecord) -> bool:

@@ -19,12 +19,12 @@ from functools import partial
 from typing import Any, NoReturn, TypeVar, TypeVarTuple
 from weakref import WeakSet
 
-from bookcore.engine.booking_indexes import BookingIndexes
 from bookcore.engine.bookings_rule import Bookings
 from bookcore.engine.buffers import Buffers
 from bookcore.engine.closures import Closures
 from bookcore.engine.gate import CHANGING, DECIDING, Block, Gate, Mark
 from bookcore.engine.holds import Due, Holds
+from bookcore.engine.indexes import Indexes
 from bookcore.engine.ledger import Ledger
 from bookcore.engine.log import Log, restore_facts
 from bookcore.engine.opening_hours import OpeningHours
@@ -139,7 +139,8 @@ class CalendarState:
         self.keys = KeyFamily(closed, self._keys_held, stated=stated)
         self.sizes: Sizes = getattr(store, "sizes", None) or Sizes()
         self.registry = Registry(self.sizes.attribute, key)
-        self.booking_indexes = BookingIndexes(self.sizes.attribute)
+        makes = "create_booking_index(name)"
+        self.booking_indexes = Indexes("index of bookings", makes, self.sizes.attribute, set)
         self.indexed: Any = None  # what they held of the booking that is being changed, or was when that was cut off
         self.holds = Holds(clock)
         self.ledger = Ledger(self.gate, self.holds, self.registry, store)
@@ -351,10 +352,10 @@ class CalendarState:
             return ()
         seq: Any = event._seq
         if self.indexed is None:  # else a change that was cut off is being undone
-            self.indexed = indexes.held(seq)
+            self.indexed = indexes.values_of(seq)
         mode, self.gate.mode = self.gate.mode, DECIDING
         try:
-            return indexes.places(event, held)
+            return indexes.places(seq, event, held)
         finally:
             self.gate.mode = mode
 
@@ -362,7 +363,7 @@ class CalendarState:
         event = change.event
         seq: Any = event._seq
         record = self.ledger.record(seq)
-        self.indexed = self.booking_indexes.held(seq) if change.indexed is None else change.indexed
+        self.indexed = self.booking_indexes.values_of(seq) if change.indexed is None else change.indexed
         if (hide or change.expired) and self.expiry is not None:
             self.begun = True
             self.expiry.hide([record], [seq])
@@ -469,7 +470,8 @@ class CalendarState:
     def _places(self, record: ResourceRecord) -> Any:
         """Call the key functions of the indexes, which may ask the calendar: nothing has been changed yet."""
         self.gate.mode = DECIDING
-        places = self.registry.places(record) if self.registry.indexes else ()
+        indexes = self.registry.indexes
+        places = indexes.places(record.number, record.resource) if indexes else ()
         self.gate.mode = CHANGING
         self.begun = True
         return places
@@ -569,24 +571,26 @@ class CalendarState:
 
     def _index_created(self, change: changes.IndexCreated) -> None:
         self.gate.mode = DECIDING  # as in `_places`
+        items: Iterable[tuple[Any, Any]]
         if change.of_bookings:
-            self.booking_indexes.create(change.name, change.key, self.ledger.all())
+            items = ((event._seq, event) for event in self.ledger.all())
         else:
-            self.registry.create_index(change.name, change.key)
+            items = ((record.number, record.resource) for record in self.registry.in_order())
+        self.indexes_of(change).create(change.name, change.key, items)
 
     def _index_dropped(self, change: changes.IndexDropped) -> None:
-        self.indexes_of(change).pop(change.name, None)
+        self.indexes_of(change).by_name.pop(change.name, None)
 
-    def indexes_of(self, change: changes.IndexCreated | changes.IndexDropped) -> dict[str, Any]:
-        """Return the indexes by name, of which a change makes or drops one."""
-        return self.booking_indexes.by_name if change.of_bookings else self.registry.indexes
+    def indexes_of(self, change: changes.IndexCreated | changes.IndexDropped) -> Indexes:
+        """Return the indexes, of which a change makes or drops one."""
+        return self.booking_indexes if change.of_bookings else self.registry.indexes
 
     def _reindexed(self, change: changes.Reindexed) -> None:
         record = self.record_of_resource(change.resource)
         if change.after:
             self.registry.put_back(record, change.after)
         else:
-            self.registry.reindex(record, self._places(record))
+            self.registry.indexes.enter(record.number, self._places(record))
 
     def load(
         self,
@@ -869,7 +873,7 @@ class CalendarState:
         event = self.ledger.event(seq) if event is None else event
         held, deadline = seq in self.holds.until, self.holds.until.get(seq)
         until = deadline if until is None else until
-        return changes.Released(event, expired, held, until, indexed=self.booking_indexes.held(seq))
+        return changes.Released(event, expired, held, until, indexed=self.booking_indexes.values_of(seq))
 
     def _hide(self, due: list[Due]) -> None:
         """Release holds as a `Released` for each, committed, would; note no changes and compare no keys. O(1) for each."""

@@ -30,11 +30,9 @@ from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals
 from bookcore.model.errors import (
     LACKING,
     BookcoreError,
-    IndexNameError,
     KeyTypeError,
     QueryError,
     RecursiveCallError,
-    attempt,
 )
 from bookcore.model.keys import KeyFamily, normal
 
@@ -363,15 +361,3 @@ class AttributeIndex:
             held, right = (c.bits.value() if self.kind is Bitmap else c.bits for c in (chunk, fresh))
             if held != right or head is not chunk.values[0]:
                 raise AssertionError("the set of ordinals or the head of a chunk is wrong")
-
-
-def called(indexes: Mapping[str, AttributeIndex], name: object, what: str, make: str) -> AttributeIndex:
-    """Return the index called *name*. O(1).
-
-    Raises: `IndexNameError`, which lists the known names; *what* the indexes are, and which call makes one.
-    """
-    index: AttributeIndex | None = attempt(lambda: indexes.get(name), None)  # type: ignore[call-overload]
-    if index is None:
-        known = ", ".join(sorted(indexes)) or f"none yet: {make}"
-        raise IndexNameError(name, f"no such {what}; there are: {known}")
-    return index

@@ -72,8 +72,8 @@ class Planner:
             All: lambda term, within: within,
             Kind: lambda term, within: registry.of_class(term.cls, within),
             Tagged: lambda term, within: within & registry.tagged(term.label),
-            Between: lambda term, within: within & registry.index(term.index).between(term.low, term.high),
-            OneOf: lambda term, within: within & registry.index(term.index).one_of(term.values),
+            Between: lambda term, within: within & registry.indexes.index(term.index).between(term.low, term.high),
+            OneOf: lambda term, within: within & registry.indexes.index(term.index).one_of(term.values),
             Available: self._available,
             Members: self._members,
         }
@@ -128,7 +128,7 @@ class Planner:
         registry = self.state.registry
         shown: list[Any] = registry.objects if shape == "objects" else registry.by_number
         if order is not None:
-            numbers = registry.index(order).in_order(self.evaluate(term, registry.everything.value()))
+            numbers = registry.indexes.index(order).in_order(self.evaluate(term, registry.everything.value()))
             matches = [shown[number] for number in islice(numbers, limit)]
         elif limit is None:
             matches = pick(self.evaluate(term, registry.everything.value()), shown)

@@ -122,7 +122,7 @@ class IndexExam:
     def test_an_index_half_done_is_noticed_by_check(self, store: Any) -> None:
         """A resource that an index has twice, has not, or has though it is gone."""
         calendar, _, _ = pairs(store)
-        index = calendar._engine.state.registry.indexes["one"]
+        index = calendar._engine.state.registry.indexes.by_name["one"]
         calendar.check()
         index.put(2, 5)  # an ordinal without a resource
         with pytest.raises(AssertionError):

@@ -41,7 +41,7 @@ def fingerprint(calendar: Calendar, windows: Any = WINDOWS) -> list[Any]:
     registry = calendar._engine.state.registry
     found += [(record.id, record.hours, record.active_count) for record in registry.in_order()]
     found += [(label, calendar.tagged(label).ids()) for label in sorted(registry.tags, key=repr)]
-    for name in sorted(registry.indexes):
+    for name in sorted(registry.indexes.by_name):
         found.append((name, calendar.resources.order_by(name).ids(), calendar.index(name).between(None, None).ids()))
     found += [(kind.__name__, calendar.find(kind).ids()) for kind in registry.classes]
     return found

@@ -115,7 +115,7 @@ class PartitionedSelection:
         order: Any = self._order
         if callable(order):
             return order(found.record.resource)
-        value = found.part.state.registry.index(order).values.get(found.record.number, MISSING)
+        value = found.part.state.registry.indexes.index(order).values.get(found.record.number, MISSING)
         return None if value is MISSING else value
 
     def __iter__(self) -> Iterator[Any]:
