@@ -29,6 +29,7 @@ from bookcore.model.errors import (
     ResourceError,
     UnknownResourceError,
     attempt,
+    blaming,
     brief,
     brief_key,
 )
@@ -113,21 +114,11 @@ class Registry:
 
     def with_id(self, id: Any) -> ResourceRecord | None:
         """Return the record with this id, or None. Raises nothing. O(1)."""
-        try:
-            return self.by_id.get(id)
-        except LACKING:
-            raise
-        except Exception:  # unhashable, or the object's own code
-            return None
+        return attempt(lambda: self.by_id.get(id), None)  # it may be unhashable, or have code of its own
 
     def _namesake(self, resource: Any) -> ResourceRecord | None:
         """Return the record that has the id of an object, whatever its resource."""
-        try:
-            return self.with_id(self.id_of(resource))
-        except LACKING:
-            raise
-        except Exception:  # the object's own code
-            return None
+        return attempt(lambda: self.with_id(self.id_of(resource)), None)
 
     def prepare(
         self, resource: Any, capacity: int | None, before: Any, after: Any, id: Hashable = None, *, or_standing: bool = False
@@ -355,12 +346,8 @@ class Registry:
             del self.tags[label]
 
     def _tagged(self, label: Hashable) -> Bitmap | None:
-        try:
+        with blaming(lambda exc: QueryError(label, f"cannot be used as a label ({type(exc).__name__})")):
             return self.tags.get(label)
-        except LACKING:
-            raise
-        except Exception as exc:
-            raise QueryError(label, f"cannot be used as a label ({type(exc).__name__})") from exc
 
     def has_label(self, record: ResourceRecord, label: Hashable) -> bool:
         """Tell whether a resource has a label. O(1). Raises: `QueryError`."""

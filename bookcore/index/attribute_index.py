@@ -33,6 +33,7 @@ from bookcore.model.errors import (
     KeyTypeError,
     QueryError,
     RecursiveCallError,
+    blaming,
 )
 from bookcore.model.keys import KeyFamily, normal
 
@@ -325,12 +326,8 @@ class AttributeIndex:
 
     def has_order(self, value: Any) -> bool:
         """Tell whether a value is neither None nor NaN, which equal nothing. Raises: `KeyTypeError`."""
-        try:
+        with blaming(lambda exc: KeyTypeError(value, f"cannot be compared with the values of index {self.name!r}")):
             return value is not None and not is_nan(value)
-        except LACKING:
-            raise
-        except Exception as exc:
-            raise KeyTypeError(value, f"cannot be compared with the values of index {self.name!r}") from exc
 
     def in_order(self, bits: int) -> Iterator[int]:
         """Yield the ordinals in *bits* by value, equal values by ordinal; those without a value last, by ordinal."""

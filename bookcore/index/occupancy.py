@@ -59,7 +59,7 @@ from typing import Any
 from bookcore.index.bitmap import from_ordinals
 from bookcore.index.chunk import Chunk, Group, marked, toggled
 from bookcore.index.column import SHARED, Column
-from bookcore.model.errors import LACKING
+from bookcore.model.errors import attempt
 
 UNUSED = 2048
 """How many keys of spans that are gone may be left in ``shared``."""
@@ -427,12 +427,8 @@ class OccupancyIndex:
         )
         chunk.absorb(not likely)
         if self._is_crowded(chunk):
-            try:
-                self._overflow(chunk)
-            except LACKING:
-                raise
-            except Exception:  # noqa: S110 - keys that cannot be compared now: every answer is right, a later addition tries again
-                pass
+            # if keys cannot be compared now, every answer is right all the same, and a later addition tries again
+            attempt(lambda: self._overflow(chunk), None)
 
     def _is_crowded(self, chunk: Chunk) -> bool:
         limit = self.limit

@@ -122,14 +122,10 @@ def wrong_with(length: Any) -> str:
         nothing = None
     if nothing is None:
         return "which is no length"
-    try:
-        if nothing != nothing:
-            return "which is without end"
-        return "which is negative" if length < nothing else ""
-    except LACKING:
-        raise
-    except Exception:  # a length that cannot be compared, as one in months cannot
-        return ""
+    if attempt(lambda: bool(nothing != nothing), False):
+        return "which is without end"
+    # a length in months, for one, cannot be compared
+    return "which is negative" if attempt(lambda: bool(length < nothing), False) else ""
 
 
 def is_nothing(length: Any) -> bool:

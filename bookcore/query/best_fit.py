@@ -18,7 +18,7 @@ from typing import Any
 from bookcore.engine.rules import Rules
 from bookcore.index.span_algebra import Place, following
 from bookcore.model.arithmetic import difference, doubled, minus
-from bookcore.model.errors import LACKING, KeyTypeError
+from bookcore.model.errors import LACKING, KeyTypeError, blaming
 from bookcore.stores.record import ResourceRecord
 
 DOUBLINGS = 40
@@ -138,9 +138,7 @@ def _before(key: Any, length: Any) -> Any:
 
 def _minus(later: Any, earlier: Any) -> Any:
     """Return the distance between two keys. Raises: OverflowError, `KeyTypeError`."""
-    try:
+    with blaming(
+        lambda exc: KeyTypeError(later, f"keys like it have no lengths to compare ({type(exc).__name__})"), OverflowError
+    ):
         return difference(later, earlier)
-    except (OverflowError, *LACKING):
-        raise
-    except Exception as exc:
-        raise KeyTypeError(later, f"keys like it have no lengths to compare ({type(exc).__name__})") from exc

@@ -240,12 +240,10 @@ class FreeTime:
                 return normal(length)  # a valid length, too long for any span
             raise
         self._state.keys.point(until)
-        try:
+        with blaming(
+            lambda exc: KeyTypeError(key, f"cannot be moved by {brief_key(length)} ({type(exc).__name__})")
+        ):
             positive = bool(key < until)
-        except LACKING:
-            raise
-        except Exception as exc:
-            raise KeyTypeError(key, f"cannot be moved by {brief_key(length)} ({type(exc).__name__})") from exc
         if not positive and not empty and (always or not self._state.closed):
             raise InvalidSpanError(key, until, f"{brief_key(length)} is a length of nothing")
         return normal(length)
