@@ -44,7 +44,7 @@ class Registry:
     """The resources of one calendar. Not thread-safe: used under the calendar's lock."""
 
     __slots__ = (
-        "by_capacity", "by_id", "by_number", "classes", "everything", "indexes", "key", "objects",
+        "by_id", "by_number", "classes", "everything", "indexes", "key", "objects",
         "pooled", "renamed", "tags",
     )  # fmt: skip
 
@@ -56,7 +56,6 @@ class Registry:
         self.by_number: list[ResourceRecord | None] = []
         self.everything = Bitmap()
         self.pooled = Bitmap()  # the resources with a capacity above 1, or with buffers
-        self.by_capacity: dict[int, Bitmap] = {}
         self.classes: dict[type, Bitmap] = {}
         self.tags: dict[Hashable, Bitmap] = {}
         self.indexes = Indexes("index", "create_index(name, key=...)", attribute_limit, Bitmap)
@@ -194,7 +193,7 @@ class Registry:
         self.by_number += missing
         self.objects[number], self.by_number[number] = record.resource, record
         self.everything.add(number)
-        self._add_units(record)
+        self.resized(record)
         if members is None:
             members = self.classes[cls] = Bitmap()
         members.add(number)
@@ -212,12 +211,11 @@ class Registry:
         self.by_number += records
         _include(self.everything, (1 << high) - (1 << low))
         _include(self.pooled, from_ordinals([record.number for record in records if not record.is_exclusive], high))
-        for bitmaps, column in (self.classes, map(type, objects)), (self.by_capacity, [r.capacity for r in records]):
-            numbers: defaultdict[Any, list[int]] = defaultdict(list)
-            for number, value in enumerate(column, low):
-                numbers[value].append(number)
-            for value, members in numbers.items():
-                _include(bitmaps.setdefault(value, Bitmap()), from_ordinals(members, members[-1] + 1))
+        numbers: defaultdict[type, list[int]] = defaultdict(list)
+        for number, cls in enumerate(map(type, objects), low):
+            numbers[cls].append(number)
+        for cls, members in numbers.items():
+            _include(self.classes.setdefault(cls, Bitmap()), from_ordinals(members, members[-1] + 1))
 
     def remove(self, record: ResourceRecord) -> None:
         """Remove a record from all tables. O(labels + n / 8), and O(log n) for each index."""
@@ -231,7 +229,7 @@ class Registry:
         for cls, members in [(cls, members) for cls, members in self.classes.items() if number in members]:
             _take(number, cls, members, self.classes)
         self.everything.discard(number)
-        self._discard_units(number)
+        self.pooled.discard(number)
         for label, bits in [(label, bits) for label, bits in self.tags.items() if number in bits]:
             _take(number, label, bits, self.tags)
         self.indexes.discard(number)
@@ -240,20 +238,11 @@ class Registry:
         del self.objects[len(self.by_number) :]
 
     def resized(self, record: ResourceRecord) -> None:
-        """Update the bitmaps after the capacity of a record has been changed. O(n / 8)."""
-        self._discard_units(record.number)
-        self._add_units(record)
-
-    def _add_units(self, record: ResourceRecord) -> None:
-        if not record.is_exclusive:
+        """Take note of the capacity of a record, which may have been changed. O(1)."""
+        if record.is_exclusive:
+            self.pooled.discard(record.number)
+        else:
             self.pooled.add(record.number)
-        self.by_capacity.setdefault(record.capacity, Bitmap()).add(record.number)
-
-    def _discard_units(self, number: int) -> None:
-        for bits in (self.pooled, *self.by_capacity.values()):
-            bits.discard(number)
-        for capacity in [capacity for capacity, bits in self.by_capacity.items() if not bits.value()]:
-            del self.by_capacity[capacity]
 
     def renumber(self, numbers: Mapping[int, int]) -> None:
         """Give each record the number that *numbers* gives for its present one, 0, 1, 2 ... in the same order. O(n)."""
@@ -262,7 +251,7 @@ class Registry:
         self.objects = [record.resource for record in records]
         for number, record in enumerate(records):
             record.number = number
-        kinds: Iterable[Bitmap] = (*self.by_capacity.values(), *self.classes.values(), *self.tags.values())
+        kinds: Iterable[Bitmap] = (*self.classes.values(), *self.tags.values())
         for bits in (self.everything, self.pooled, *kinds):
             bits.renumber(numbers)
         for index in self.indexes.by_name.values():
@@ -283,12 +272,11 @@ class Registry:
         return tuple((name, index.held(record.number)) for name, index in self.indexes.by_name.items())
 
     def smaller_than(self, quantity: int) -> int:
-        """Return a bitmap of the resources with fewer than *quantity* units. O(distinct capacities)."""
-        resources = 0
-        for capacity, bits in self.by_capacity.items():
-            if capacity < quantity:
-                resources |= bits.value()
-        return resources
+        """Return a bitmap of the resources with fewer than *quantity* units, at least two. O(resources with capacity)."""
+        pooled = self.pooled.value()
+        records: list[Any] = pick(pooled, self.by_number)
+        small = [record.number for record in records if record.capacity < quantity]
+        return self.everything.value() & ~pooled | from_ordinals(small, self.size)
 
     def class_of(self, record: ResourceRecord) -> type:
         """Return the class under which a record was registered; the class of its object may have been changed since."""

@@ -72,7 +72,7 @@ class Units:
         return quantity <= record.capacity
 
     def blocked(self, low: Any, high: Any, quantity: int) -> int:
-        """See `Rule`. O(distinct capacities)."""
+        """See `Rule`. For more than one unit, O(resources with capacity or buffers)."""
         return self._registry.smaller_than(quantity) if quantity > 1 else 0
 
     def spans(

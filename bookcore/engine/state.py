@@ -324,7 +324,7 @@ class CalendarState:
     def _booked(self, change: changes.Booked) -> None:
         event, until = change.event, change.until
         seq: Any = event._seq
-        record = self.record_of(event)
+        record = self.record_of_resource(event._resource)
         low, high = normal(event._start), normal(event._end)
         position = self.holds.position(until, seq)
         places = self._event_places(event, change.indexed)
@@ -423,7 +423,7 @@ class CalendarState:
     def _moved(self, change: changes.Moved | changes.Changed) -> None:
         before, after = change.before, change.after
         seq: Any = before._seq
-        source, target = self.ledger.record(seq), self.record_of(after)
+        source, target = self.ledger.record(seq), self.record_of_resource(after._resource)
         old_low, old_high = normal(before._start), normal(before._end)
         low, high = normal(after._start), normal(after._end)
         places = self._event_places(after, change.indexed)
@@ -926,10 +926,6 @@ class CalendarState:
         yield from self._keys_unchanged()
 
     # -- looking up --------------------------------------------------------------------------------
-
-    def record_of(self, event: BookingEvent) -> ResourceRecord:
-        """Return the record of the resource of an event that is booked or about to be booked. O(1), mostly."""
-        return self.record_of_resource(event._resource)
 
     def record_of_resource(self, resource: Any) -> ResourceRecord:
         """Return the record of a registered object, even if the object's ``id`` has been changed. O(1), mostly."""

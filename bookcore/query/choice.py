@@ -44,8 +44,8 @@ class Choice:
         """See `Chooser.choose`."""
         question = And((self._term, Available(start, end, quantity)))
         if self._strategy == "first":
-            return next(iter(self._planner.records(question, self._order, 1)), None)
-        records = self._planner.records(question, self._order)
+            return next(iter(self._planner.select(question, self._order, 1, "records")), None)
+        records = self._planner.select(question, self._order, None, "records")
         if callable(self._strategy):
             return self._picked(records)
         if self._strategy == "best_fit":

@@ -43,7 +43,6 @@ from bookcore.model.term import (
     unwound,
 )
 from bookcore.model.typecheck import is_a
-from bookcore.stores.record import ResourceRecord
 
 _Known: TypeAlias = dict[int, int]
 """The matches of terms that were evaluated on all candidates, by identity of the term."""
@@ -252,12 +251,6 @@ class Planner:
         if len(first) < limit and (unasked := next(numbers, None)) is not None:
             first += first_ordinals(self.evaluate(term, candidates >> unasked << unasked))
         return first[:limit]
-
-    # -- choosing a resource to book ---------------------------------------------------------------
-
-    def records(self, term: Term, order: Order, limit: int | None = None) -> list[ResourceRecord]:
-        """Return the records of the resources that match (the first *limit*), in order. The lock is held."""
-        return self.select(term, order, limit, "records")
 
 
 def _pick_first(bits: int, objects: list[Any], n: int) -> list[Any]:

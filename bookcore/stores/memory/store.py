@@ -240,11 +240,11 @@ class MemoryStore:
         """
         bits = self._occupancy.busy(start, end)
         if quantity > 1:
-            # Exclusive resources never have room; resources with capacity and at least one unit left are checked.
+            # Exclusive resources never have room, and may be left out; those with at least one unit left are checked.
             pooled = self._pooled.value()
             has_room = [(n, self._records[n].state.has_room) for n in ordinals(pooled & ~bits)]
             full = [n for n, asked in has_room if not or_false(asked, start, end, quantity)]
-            bits |= from_ordinals(full, self._size) | (((1 << self._size) - 1) & ~pooled)
+            bits |= from_ordinals(full, self._size)
         if self._tombstones:
             doubtful = bits & self._tombstones.resources(self._size)
             if quantity > 1:
