@@ -18,7 +18,7 @@ from typing import Any
 
 from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals
 from bookcore.index.occupancy import OccupancyIndex
-from bookcore.model.errors import StoreError
+from bookcore.model.errors import KeyTypeError, StoreError
 from bookcore.model.keys import HIGHEST, LOWEST
 from bookcore.stores.generic import fits, or_false, rows_in_reach, widened
 from bookcore.stores.memory.bulk import load, worth_it
@@ -242,8 +242,13 @@ class MemoryStore:
         if quantity > 1:
             # Exclusive resources never have room, and may be left out; those with at least one unit left are checked.
             pooled = self._pooled.value()
-            has_room = [(n, self._records[n].state.has_room) for n in ordinals(pooled & ~bits)]
-            full = [n for n, asked in has_room if not or_false(asked, start, end, quantity)]
+            full = []
+            for record in map(self._records.__getitem__, ordinals(pooled & ~bits)):
+                try:
+                    if not record.state.has_room(start, end, quantity):
+                        full.append(record.number)
+                except KeyTypeError:  # its buffers do not go with these keys
+                    full.append(record.number)
             bits |= from_ordinals(full, self._size)
         if self._tombstones:
             doubtful = bits & self._tombstones.resources(self._size)
