@@ -184,12 +184,7 @@ def salvage(
     known, asked = StandIns() if types is None else handed_in(where.folder, types), Asked.of(bounds)
     Reader(where).check_there_at_all()
     with _new(target, where.fs, where.folder):
-        _, state, found = reread(
-            where,
-            progress,
-            lambda reader: _read_all(blank, reader, known, target, asked),
-            lambda found: found[2].is_complete,
-        )
+        _, state, found = _read_all(blank, where, known, target, asked, progress)
         write_new(Directory(target, where.fs, where.secret), state, found.position)
     return found
 
@@ -217,12 +212,7 @@ def open_salvaged(
     Raises: as `salvage`; `JournalError` for another calendar than is *asked* for.
     """
     Reader(where).check_there_at_all()
-    calendar, state, found = reread(
-        where,
-        progress,
-        lambda reader: _read_all(make, reader, known, None, asked),
-        lambda found: found[2].is_complete,
-    )
+    calendar, state, found = _read_all(make, where, known, None, asked, progress)
     asked.check(where.folder, state)
     recorder = SalvagedRecorder(where, found, known)
     state.log.attach(recorder)
@@ -230,9 +220,16 @@ def open_salvaged(
 
 
 def _read_all(
+    make: Make[C], where: Directory, known: dict[str, type], to: str | None, asked: Asked, progress: Progress | None
+) -> tuple[C, CalendarState, Salvaged]:
+    """Apply every record that can be read and follows; once more if files have come or gone meanwhile."""
+    read = partial(_read_once, make, known=known, to=to, asked=asked)
+    return reread(where, progress, read, lambda found: found[2].is_complete)
+
+
+def _read_once(
     make: Make[C], reader: Reader, known: dict[str, type], to: str | None, asked: Asked
 ) -> tuple[C, CalendarState, Salvaged]:
-    """Apply every record that can be read and follows."""
     damage: list[BookcoreError] = []
     reader.tell = damage.append
     loaded = _newest(make, reader, known, damage)

@@ -455,7 +455,7 @@ class PostgresJournal(SharedJournal):
             written.append(f"%(record{number})s")
         rows = list(map(rows_of, records)) if self._tables or self._where.partition is not None else []
         groups = list(groups_of(enumerate(rows, first), self.bounds)) if self._tables else []
-        claims = Claims.none() if self._where.partition is None else claims_of(chain(*rows), self._where.partition)
+        claims = Claims() if self._where.partition is None else claims_of(chain(*rows), self._where.partition)
         command, more = self._write_tables(groups) if locked else self._one_command(groups)
         command = _APPEND.format(", ".join(marks), ", ".join(written)) + command
         values |= more
@@ -488,7 +488,7 @@ class PostgresJournal(SharedJournal):
 
     def confirm(self) -> None:
         """See `SharedJournal.confirm`: locking a row has to be committed as well."""
-        self._end("COMMIT" if self.joint is None else "", {}, (), Claims.none(), 0)
+        self._end("COMMIT" if self.joint is None else "", {}, (), Claims(), 0)
 
     def _end(self, statements: str, values: Any, groups: Sequence[Group], claims: Claims, size: int) -> None:
         """Execute statements, which end with COMMIT; or have a joint transaction go on. *size* is that of a record."""

@@ -188,6 +188,6 @@ def _claim(connection: Any, divided: str, number: int, state: CalendarState) -> 
     """Note the ids of all bookings of a partition, which were not given by it as it is now."""
     ids = (state.ledger.id_of(seq) for seq in state.ledger.owners)
     while some := list(islice(ids, AT_ONCE)):
-        claims = Claims.none()
+        claims = Claims()
         claims.taken.extend((number, key_of(id)) for id in some)
         connection.execute(*claims.command(divided, few=0))

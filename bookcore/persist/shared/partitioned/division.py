@@ -20,8 +20,9 @@ other:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any
 
 from bookcore.engine.state import CalendarState
 from bookcore.model.errors import DuplicateBookingError
@@ -176,20 +177,16 @@ def whole_faults(connection: Any, where: Address, states: Sequence[CalendarState
 # -- the ids of bookings -----------------------------------------------------------------------------
 
 
-class Claims(NamedTuple):
+@dataclass(slots=True)
+class Claims:
     """What records do to the ids of bookings: ``freed`` and ``taken`` are pairs of a partition and the key of an id.
 
     ``ids`` has the ids that are taken, by key.
     """
 
-    freed: list[tuple[int, bytes]]
-    taken: list[tuple[int, bytes]]
-    ids: dict[bytes, Any]
-
-    @classmethod
-    def none(cls) -> Claims:
-        """Return what does nothing."""
-        return cls([], [], {})
+    freed: list[tuple[int, bytes]] = field(default_factory=list)
+    taken: list[tuple[int, bytes]] = field(default_factory=list)
+    ids: dict[bytes, Any] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.freed or self.taken)
@@ -222,7 +219,7 @@ class Claims(NamedTuple):
 
 def claims_of(rows: Iterable[Any], partition: int) -> Claims:
     """Return what the rows of a record do to ids. O(rows)."""
-    claims = Claims([], [], {})
+    claims = Claims()
     after: dict[bytes, bool] = {}
     for row in rows:
         match row:

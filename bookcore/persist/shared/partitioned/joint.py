@@ -39,7 +39,7 @@ class Joint:
         """
         self._journals, self._divided, self._idle = list(journals), divided, idle
         self.connection: Any = None
-        self.claims = Claims.none()
+        self.claims = Claims()
         self.stage = "beginning"  # then "open", then "ending"
         self._has_written = False
         self._then: Callable[[], None] = self.commit
