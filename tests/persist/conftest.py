@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import struct
-from collections.abc import Callable, Iterable
+import time
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -78,6 +82,31 @@ def forge(tmp_path: Path) -> Forge:
 def reseal() -> Callable[[bytes], bytes]:
     """Return a function that puts the right digest and end mark on a file whose header or body was changed."""
     return lambda data: seal(data[:-40])
+
+
+@contextmanager
+def _limited() -> Iterator[None]:
+    tracemalloc.start()
+    gc.disable()
+    began = time.thread_time()
+    try:
+        yield
+    finally:
+        took = time.thread_time() - began
+        gc.enable()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 64 << 20
+    assert took < 0.05
+
+
+@pytest.fixture
+def within_limits() -> AbstractContextManager[None]:
+    """Return a block that fails if it takes more than 50 ms of processor time or 64 MB of memory.
+
+    Neither other threads count nor the garbage collector, which walks the objects of all tests before.
+    """
+    return _limited()
 
 
 class InMemory(FileSystem):

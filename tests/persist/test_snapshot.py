@@ -7,9 +7,8 @@ import math
 import os
 import struct
 import threading
-import time
-import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -939,17 +938,11 @@ def bomb(kind: str) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("kind", ["rows", "nested", "lengths", "tables", "dicts"])
-def test_bomb_is_refused_at_once(forge: Forge, kind: str) -> None:
+def test_bomb_is_refused_at_once(forge: Forge, kind: str, within_limits: AbstractContextManager[None]) -> None:
     """Numbers in a file buy no memory and no time: 50 ms and 64 MB are the limit."""
     path = forge(bomb(kind))
-    tracemalloc.start()
-    began = time.process_time()
-    with pytest.raises(SnapshotDamagedError):
+    with pytest.raises(SnapshotDamagedError), within_limits:
         load(Calendar, path)
-    took, peak = time.process_time() - began, tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert took < 0.05
-    assert peak < 64 << 20
 
 
 def test_attributes_cannot_reach_into_the_calendar(tmp_path: Path) -> None:
