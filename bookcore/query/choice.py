@@ -58,10 +58,7 @@ class Choice:
             return None
         with blaming(lambda exc: QueryError(self._strategy, f"the strategy raised {type(exc).__name__}"), BookcoreError):
             chosen = self._strategy([record.resource for record in records])
-        try:
-            picked = self._planner.state.registry.record(chosen)
-        except BookcoreError as exc:
-            raise QueryError(chosen, "was returned by the strategy and is none of the candidates") from exc
+        picked = self._planner.state.registry.find(chosen)
         if picked not in records:
             raise QueryError(chosen, "was returned by the strategy and is none of the candidates")
         return picked
