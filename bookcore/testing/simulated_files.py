@@ -18,6 +18,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from random import Random
 from typing import TypeAlias
 
@@ -25,6 +26,9 @@ from bookcore.persist.fs import FileSystem
 
 _Write: TypeAlias = tuple[int, bytes] | int
 """An offset and the bytes written there, or the size to which the file was cut."""
+
+_basename, _join = lru_cache(1000)(os.path.basename), lru_cache(1000)(os.path.join)
+"""There are a few paths, and tens of thousands of images in which each of them is taken apart and put together."""
 
 _Naming: TypeAlias = tuple["str | None", str, "_File | None"]
 """A name that is gone, or None; the name that the file has now, or None."""
@@ -95,7 +99,7 @@ class SimulatedFiles(FileSystem):
 
     def __init__(self, folder: str = "store", files: dict[str, bytes] | None = None) -> None:
         self.folder = folder
-        self.kept = {os.path.join(folder, name): _File(data) for name, data in (files or {}).items()}
+        self.kept = {_join(folder, name): _File(data) for name, data in (files or {}).items()}
         self.seen = dict(self.kept)
         self.namings: list[_Naming] = []
         self.calls = self.syncs = self._tokens = 0
@@ -113,7 +117,7 @@ class SimulatedFiles(FileSystem):
 
     def contents(self) -> dict[str, bytes]:
         """Return the bytes of each file by name."""
-        return {os.path.basename(path): bytes(file.seen) for path, file in sorted(self.seen.items())}
+        return {_basename(path): bytes(file.seen) for path, file in sorted(self.seen.items())}
 
     @property
     def is_settled(self) -> bool:
@@ -137,7 +141,7 @@ class SimulatedFiles(FileSystem):
             else:
                 names[new] = file
         data = {id(file): file.after_power_cut(rng) for file in names.values()}
-        return SimulatedFiles(self.folder, {os.path.basename(path): data[id(file)] for path, file in names.items()})
+        return SimulatedFiles(self.folder, {_basename(path): data[id(file)] for path, file in names.items()})
 
     def killed(self) -> SimulatedFiles:
         """Return the file system as it is after the process was killed: what was written is there."""
@@ -183,7 +187,7 @@ class SimulatedFiles(FileSystem):
 
     def sweep(self, folder: str, magic: bytes) -> None:
         """Remove what a killed process left."""
-        for path in [path for path in self.seen if os.path.basename(path).startswith(".bookcore-")]:
+        for path in [path for path in self.seen if _basename(path).startswith(".bookcore-")]:
             self._name(None, path, None)
 
     def token(self) -> str:
@@ -229,7 +233,7 @@ class SimulatedFiles(FileSystem):
     def names(self, folder: str) -> list[str]:
         """As `FileSystem.names`."""
         self._call(folder)
-        return [os.path.basename(path) for path in self.seen]
+        return [_basename(path) for path in self.seen]
 
     def make_folder(self, path: str) -> None:
         """Refuse: there is one folder."""
