@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,12 +22,19 @@ attic,2026-07-03,2026-07-04,c
 Shell = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 
+@cache
+def _command(app: Any) -> Any:
+    """Return the command line of an app: made from the signatures of all commands, and not changed by a run."""
+    return pytest.importorskip("typer.main").get_command(app)
+
+
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
     """Run a command line in a terminal of a given width (not a terminal, in fact: output is captured)."""
     testing = pytest.importorskip("typer.testing", reason="the command line is not installed (extra: cli)")
     from bookcore.cli.app import app
 
+    monkeypatch.setattr(testing, "_get_command", _command, raising=False)  # `invoke` makes it anew for each line
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     pytest.importorskip("typer.rich_utils")  # reads FORCE_COLOR when it is imported, and never again
 
