@@ -144,7 +144,7 @@ class CalendarState:
         self.indexed: Any = None  # what they held of the booking that is being changed, or was when that was cut off
         self.holds = Holds(clock)
         self.ledger = Ledger(self.gate, self.holds, self.registry, store)
-        self.buffers = Buffers()
+        self.buffers = Buffers(closed)
         self.closures = Closures(closed, self.sizes)
         self.hours = OpeningHours(closed)
         index: SupportsAvailability[Any] = (

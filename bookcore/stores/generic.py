@@ -33,10 +33,17 @@ def rows_in_reach(overlapping: Lookup, record: ResourceRecord, start: Any, end: 
         return list(overlapping(record, start, end))
     low, high = reach(record, start, end)
     # a booking that is further away than its own buffers does not reach into this one
-    rows = overlapping(record, clear_before(low, record.after, closed), clear_after(high, record.before, closed))
-    if closed:
-        return list(rows)
+    first, last = _bound(clear_before, low, record.after, closed), _bound(clear_after, high, record.before, closed)
+    rows = overlapping(record, first, last)
     return [row for row in rows if overlaps(low, high, *reach(record, row[0], row[1]), closed)]
+
+
+def _bound(clear: Callable[[Any, Any, bool], Any], key: Any, length: Any, closed: bool) -> Any:
+    """Return a key beyond which no row has to be looked at; None if there is no such key, as at the edge of floats."""
+    try:
+        return clear(key, length, closed)
+    except KeyTypeError:  # a window may end where no booking may
+        return None
 
 
 def usage_of(record: ResourceRecord, rows: Iterable[Row], closed: bool) -> UsageProfile:

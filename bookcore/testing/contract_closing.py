@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -336,6 +337,36 @@ class ClosingExam:
                 assert not free
             else:
                 assert free
+
+    @pytest.mark.parametrize("bounds", BOUNDS)
+    def test_buffers_of_floats_agree_where_floats_lose_them(self, store: Any, bounds: Any) -> None:
+        """Where the next float is further away than a buffer, a span is refused by name, or booked where search finds it."""
+        lengths = [(None, 0.5), (1.0, None), (1, 2), (3.0, 1.0), (0.5, 3)]
+        edges = [2.0**52, 2.0**53, 2.0**54, -(2.0**53), 1e16]
+        resources = dict(enumerate(product(edges, lengths, (1, 2))))
+        told = []
+        for each in (store, MemoryStore()):
+            calendar = Calendar(each, bounds=bounds)
+            for n, (_, (before, after), capacity) in resources.items():
+                calendar.add_resource(Resource(n, capacity, before=before, after=after))
+            answers: list[str] = []
+            for n, (edge, _, _) in resources.items():
+                for start in (3, -8, 0, -6, 5, -1, 0, -3):
+                    span = edge + start, edge + start + 4 + n % 3
+                    found = n in calendar.find_available(*span)
+                    try:
+                        free = calendar.is_available(n, *span)
+                        calendar.book(n, *span)
+                        answer = "booked"
+                    except (ConflictError, KeyTypeError) as error:
+                        answer = type(error).__name__
+                        free = free if answer == "ConflictError" else False
+                    assert found is free is (answer == "booked"), (n, span)
+                    answers.append(answer)
+            calendar.check()
+            told.append(answers)
+        assert told[0] == told[1]
+        assert {"booked", "ConflictError", "KeyTypeError"} == set(told[0])
 
     def test_buffers_of_a_pool_take_units(self, store: Any) -> None:
         """Bookings may overlap the buffers of others while enough units are left."""

@@ -25,7 +25,7 @@ from typing import Any
 from bookcore.index.augmented_intervals import AugmentedIntervalList
 from bookcore.index.usage_profile import UsageProfile
 from bookcore.model.keys import LOWEST
-from bookcore.model.lengths import ahead, back, clear_after, clear_before, reach
+from bookcore.model.lengths import clear_after, clear_before, reach
 from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 from bookcore.stores.sizes import Sizes
@@ -116,7 +116,9 @@ class CapacityIndex:
     def _follow(self, low: Any, high: Any) -> tuple[Removed, Added]:
         """Update the blocked spans after a change of usage; return those to remove and to add. O(log m + spans changed)."""
         record = self.record
-        first, last = self._touching(back(low, record.after), ahead(high, record.before))
+        # widened as the full stretches are: floats round, and a stretch that meets the change only then meets it still
+        near = clear_before(low, record.after, self.closed), clear_after(high, record.before, self.closed)
+        first, last = self._touching(*near)
         spans = [
             (clear_before(start, record.after, self.closed), clear_after(end, record.before, self.closed))
             for start, end in self.profile.runs(low, high, record.capacity)
