@@ -87,8 +87,14 @@ def pytest_collection(session: pytest.Session) -> None:
             sys.modules.pop(name, None)  # it is imported again where it is collected, which tells what is wrong
 
 
-def pytest_collection_finish() -> None:
-    """Freeze the tests: a full run of the garbage collector would walk a million objects of pytest, in half a second."""
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Freeze the tests: a full run of the garbage collector would walk a million objects of pytest, in half a second.
+
+    Refuse names of tests that differ from worker to worker: with them no worker would run a test.
+    """
+    for item in session.items:
+        if " at 0x" in item.nodeid:
+            raise pytest.UsageError(f"{item.nodeid}: the address in it is another one in each process: parametrize with ids")
     gc.collect()
     gc.freeze()
     gc.enable()

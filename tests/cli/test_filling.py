@@ -156,7 +156,7 @@ class Unlisted:
         raise ZeroDivisionError
 
 
-@pytest.mark.parametrize("calendar", [5, None, "calendar", Calendar, Unlisted()], ids=str)
+@pytest.mark.parametrize("calendar", [5, None, "calendar", Calendar, Unlisted()], ids=lambda value: type(value).__name__)
 def test_what_is_no_calendar_is_refused(calendar: Any) -> None:
     """By name, before a row is read."""
     with pytest.raises(QueryError, match="is no calendar"):

@@ -48,7 +48,7 @@ def test_a_number_of_seconds_of_any_size_is_waited_at_most(timeout: Any, tmp_pat
     assert copy_calendar(address, tmp_path / "rooms", timeout=timeout).bookings == 2
 
 
-@pytest.mark.parametrize("timeout", BAD, ids=repr)
+@pytest.mark.parametrize("timeout", BAD, ids=lambda value: "object" if type(value) is object else repr(value))
 def test_what_is_no_number_of_seconds_is_refused_by_name(timeout: Any, tmp_path: Path) -> None:
     """Before anything is made, by a calendar in memory as well."""
     place = tmp_path / "new"
