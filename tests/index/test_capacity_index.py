@@ -115,8 +115,9 @@ def test_hidden_rows_are_not_counted(
         whole.check()
         span = None if low is None else key(low), None if high is None else key(high)
         for quantity in range(1, capacity + 1):
-            for ask in (lambda s, r: s.is_free(r, *span, quantity), lambda s, r: s.busy(*span, quantity) & 1):  # noqa: B023
-                assert ask(whole, records[0]) == ask(active, records[1])
+            free = [store.is_free(record, *span, quantity) for store, record in zip((whole, active), records, strict=True)]
+            assert free[0] == free[1]
+            assert whole.busy(*span, quantity) & 1 == active.busy(*span, quantity) & 1
             spans = [_blocked(*pair, *span, quantity, closed) for pair in zip((whole, active), records, strict=True)]
             assert spans[0] == spans[1]
 
