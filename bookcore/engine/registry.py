@@ -218,13 +218,11 @@ class Registry:
             _include(self.classes.setdefault(cls, Bitmap()), from_ordinals(members, members[-1] + 1))
 
     def remove(self, record: ResourceRecord) -> None:
-        """Remove a record from all tables. O(labels + n / 8), and O(log n) for each index."""
+        """Remove a record from all tables. O(labels + n / 8), and O(log n) for each index.
+
+        From `by_id` last: if a removal is cut off, the record is found there, and removed once more.
+        """
         number = record.number
-        self.by_id.pop(record.id, None)
-        self.renamed.pop(id(record.resource), None)
-        for column in (self.objects, self.by_number):
-            if number < len(column):
-                column[number] = None
         # an addition that was cut off may have got to some of these only
         for cls, members in [(cls, members) for cls, members in self.classes.items() if number in members]:
             _take(number, cls, members, self.classes)
@@ -233,9 +231,14 @@ class Registry:
         for label, bits in [(label, bits) for label, bits in self.tags.items() if number in bits]:
             _take(number, label, bits, self.tags)
         self.indexes.discard(number)
+        for column in (self.objects, self.by_number):
+            if number < len(column):
+                column[number] = None
         while self.by_number and self.by_number[-1] is None:
             self.by_number.pop()
         del self.objects[len(self.by_number) :]
+        self.renamed.pop(id(record.resource), None)
+        self.by_id.pop(record.id, None)
 
     def resized(self, record: ResourceRecord) -> None:
         """Take note of the capacity of a record, which may have been changed. O(1)."""

@@ -317,6 +317,32 @@ def test_no_handler_of_logging_keeps_its_lock() -> None:
     assert places > 3
 
 
+@pytest.mark.parametrize("in_block", [False, True])
+@pytest.mark.parametrize("removed", ["first", "last"])
+def test_a_resource_whose_removal_is_cut_off_anywhere_is_there_or_not(removed: str, in_block: bool) -> None:
+    """At every place: for the mending to remove it once more, it has to be found, whatever tables have lost it."""
+    nth, was_cut_off = 0, True
+    while was_cut_off:
+        nth += 1
+        calendar = Calendar()
+        for name in ("first", "second", "last"):
+            calendar.add_resource(Resource(name, capacity=2))
+            calendar.tag(name, name, "all")
+
+        def remove() -> None:
+            with calendar.transaction() if in_block else nullcontext():  # noqa: B023
+                calendar.remove_resource(removed)  # noqa: B023
+
+        was_cut_off = cut_off(remove, nth) >= nth
+        calendar.check()
+        left = [name for name in ("first", "second", "last") if name != removed]
+        assert calendar.resources.ids() in (["first", "second", "last"], left), nth
+        assert calendar.tagged("all").ids() == calendar.resources.ids(), nth
+        calendar.add_resource(Resource("new"))
+        calendar.check()
+    assert nth > 30
+
+
 def test_the_places_of_a_call_do_not_depend_on_when_the_garbage_collector_runs() -> None:
     """It calls functions that others registered with it, and finalizers."""
     places: set[int] = set()
