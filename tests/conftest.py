@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
-import warnings
 from collections.abc import Generator, Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from _pytest.pathlib import import_path
 from hypothesis import HealthCheck, Phase, settings
 
 from bookcore.stores.memory.store import MemoryStore
@@ -66,25 +63,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return WorkStealingScheduling(config, log)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection(session: pytest.Session) -> None:
-    """Collect no garbage while tests are collected: what is made stays. Let the workers share the work of compiling.
-
-    All of them collect all files in the same order, and in a new checkout each would compile every file. If each begins with
-    files of its own, it finds the others compiled.
-    """
+def pytest_collection() -> None:
+    """Collect no garbage while tests are collected: what is made stays."""
     gc.disable()
-    config, count = session.config, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    if count == 1 or config.args != config.getini("testpaths"):
-        return
-    number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
-    for path in sorted((config.rootpath / "tests").rglob("test_*.py"))[number % count :: count]:
-        name = ".".join(path.relative_to(config.rootpath).with_suffix("").parts)
-        try:
-            with warnings.catch_warnings(action="error"):
-                import_path(path, mode="importlib", root=config.rootpath, consider_namespace_packages=False)
-        except (Exception, pytest.skip.Exception):
-            sys.modules.pop(name, None)  # it is imported again where it is collected, which tells what is wrong
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
