@@ -12,8 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from bookcore.engine.state import CalendarState
 from bookcore.model.errors import SnapshotError
@@ -117,26 +116,15 @@ def locked(fs: FileSystem, folder: str) -> tuple[int, ...]:
     The lock of the directory keeps others out also when LOCK has been removed. That of LOCK does so for earlier
     versions, and where directories cannot be locked.
     """
+    own: int | None = None
     lock: int | None = None
-    with _told_as_in_use(fs, folder, LOCK):
+    try:  # no context manager: Ctrl-C as its block ends would leave a lock that nobody knows of
         own = fs.lock_folder(folder)
-    try:
         lock = locked_file(fs, folder, LOCK)
         return (lock,) if own is None else (lock, own)
-    except BaseException:
+    except BaseException as exc:
         _unlock(fs, lock, own)
-        raise
-
-
-@contextmanager
-def _told_as_in_use(fs: FileSystem, folder: str, name: str) -> Iterator[None]:
-    """Raise what keeps a lock from being taken as an error of ours. The file of this name says which process holds it."""
-    try:
-        yield
-    except BlockingIOError:
-        raise _in_use(fs, folder, name) from None
-    except OSError as exc:
-        raise JournalError(folder, f"cannot be locked: {words(exc)}") from exc
+        raise _not_locked(exc, fs, folder, LOCK) from None
 
 
 def _in_use(fs: FileSystem, folder: str, name: str) -> JournalInUseError:
@@ -154,16 +142,22 @@ def _in_use(fs: FileSystem, folder: str, name: str) -> JournalInUseError:
 
 def locked_file(fs: FileSystem, folder: str, name: str) -> int:
     """Lock a file of a directory, and note this process in it. Returns its descriptor, for `FileSystem.unlock`."""
-    with _told_as_in_use(fs, folder, name):
+    lock: int | None = None
+    try:
         lock = fs.lock(os.path.join(folder, name))
-        try:
-            fs.truncate(lock, 0)
-            fs.write(lock, memoryview(f"{fs.process()} {fs.host()}\n".encode()))
-        except BaseException:  # Ctrl-C must not leave it locked
-            with suppress(OSError):
-                fs.close(lock)
-            raise
-    return lock
+        fs.truncate(lock, 0)
+        fs.write(lock, memoryview(f"{fs.process()} {fs.host()}\n".encode()))
+        return lock
+    except BaseException as exc:
+        _unlock(fs, lock)
+        raise _not_locked(exc, fs, folder, name) from None
+
+
+def _not_locked(exc: BaseException, fs: FileSystem, folder: str, name: str) -> BaseException:
+    """Return what keeps a lock from being taken, as an error of ours. The file of this name says which process holds it."""
+    if isinstance(exc, BlockingIOError):
+        return _in_use(fs, folder, name)
+    return JournalError(folder, f"cannot be locked: {words(exc)}") if isinstance(exc, OSError) else exc
 
 
 # -- a new directory ---------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ import textwrap
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from bookcore.engine.recording import RecordingEngine
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.journal.errors import JournalClosedError, JournalError
 from bookcore.persist.journal.opening import open_calendar
+from bookcore.persist.journal.recovery import locked
 from bookcore.testing.cutting import Instruction, cut_before, cut_off, instructions
 from bookcore.testing.simulated_files import SimulatedFiles
 
@@ -187,6 +189,23 @@ def test_an_opening_that_is_cut_off_while_it_repairs_leaves_no_descriptor_open(
         open_calendar(Calendar._maker(None, None, None, None), tmp_path, fs=Files())
     assert not used
     Calendar.open(tmp_path).close()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_a_directory_whose_locking_is_cut_off_is_not_locked(error: type[BaseException]) -> None:
+    """At every place: nobody knows of the lock, and the process may live long."""
+    for nth in count(1):
+        fs, kept = SimulatedFiles(files=_begun()), list[tuple[int, ...]]()
+        try:
+            places = cut_off(lambda: kept.append(locked(fs, fs.folder)), nth, error)  # noqa: B023
+        except BookcoreError:  # too little memory to lock it
+            places = nth
+        for each in chain.from_iterable(kept):
+            fs.unlock(each)
+        assert locked(fs, fs.folder), nth
+        if places < nth:
+            break
+    assert nth > 20
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
