@@ -215,6 +215,26 @@ def test_code_of_the_caller_that_raises_is_named(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+class Described:
+    """An iterable that counts how often its text was asked for, which for many bookings takes long."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __iter__(self) -> Any:
+        return iter([BookingEvent("room", NINE, NINE.replace(hour=10))])
+
+    def __repr__(self) -> str:
+        self.count += 1
+        return "described"
+
+
+def test_what_is_written_is_described_only_where_it_is_refused(tmp_path: Path) -> None:
+    source = Described()
+    assert write_ics(source, tmp_path / "out.ics") == 1
+    assert source.count == 0
+
+
 def test_source_or_place_that_is_none_is_refused(tmp_path: Path) -> None:
     """Each is one of our errors, and leaves no file behind."""
     calendar = calendar_of(KEYS["utc"])

@@ -87,10 +87,10 @@ def write_ics(
     if not count:
         if isinstance(source, Calendar):
             bounds, source = source.bounds, [*source.bookings(), *source.closures()]
-        wrong = CalendarFileError(source, "what is written is a Calendar, or an iterable of bookings and closures")
+        reason = "what is written is a Calendar, or an iterable of bookings and closures"
         if is_a(source, (str, bytes)):
-            raise wrong
-        with blaming(lambda _: wrong):
+            raise CalendarFileError(source, reason)
+        with blaming(lambda _: CalendarFileError(source, reason)):
             found = iter(source)
         for each in found:
             writer.event(each, bounds)
