@@ -72,7 +72,7 @@ def _called(call: Callable[[], T]) -> T:
     try:
         return call()
     except StopIteration as exc:
-        raise RuntimeError("the function raised StopIteration") from exc
+        raise RuntimeError("a function of the program raised StopIteration") from exc
 
 
 def _close_again(opening: Future[Calendar[Any, Any, Any]]) -> None:
@@ -151,13 +151,16 @@ class AsyncCalendar(Generic[R, K, E]):
             way = "`Calendar.open` it, and call it in threads by asyncio.to_thread"
             raise QueryError(shown(place), f"is in partitions, and AsyncCalendar is for a calendar in one piece: {way}")
         pool = ThreadPoolExecutor(1, thread_name_prefix="bookcore")
-        opening: Future[Calendar[Any, Any, Any]] = pool.submit(copy_context().run, partial(Calendar.open, *args, **options))
+        call: Callable[[], Calendar[Any, Any, Any]] = partial(Calendar.open, *args, **options)
+        opening: Future[Calendar[Any, Any, Any]] = pool.submit(copy_context().run, _called, call)
         pool.shutdown(wait=False)
         try:
             opened: AsyncCalendar[Any, Any, Any] = AsyncCalendar(await asyncio.wrap_future(opening), threads=threads)
         except BaseException:
             opening.add_done_callback(_close_again)  # at once if it is open already
             raise
+        finally:
+            del opening  # breaks the reference cycle of this frame and the exception's traceback
         opened._closes = True
         return opened
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import partial
@@ -15,7 +17,7 @@ import pytest
 
 from bookcore import AsyncCalendar, Calendar, ConflictError, QueryError, Resource
 from bookcore.persist.fs import FileSystem
-from bookcore.persist.journal.errors import JournalClosedError
+from bookcore.persist.journal.errors import JournalClosedError, JournalError
 
 SYNC = FileSystem.sync_data
 
@@ -246,6 +248,38 @@ def test_a_function_that_raises_stop_iteration_does_not_keep_its_task_waiting() 
                 await asyncio.wait_for(calendar.run(lambda it: next(it.gaps("room", 9, 12))), 60)
 
     asyncio.run(main())
+
+
+def test_an_opening_in_which_stop_iteration_is_raised_does_not_keep_its_task_waiting(tmp_path: Path) -> None:
+    def stop(done: int, total: int) -> None:
+        raise StopIteration
+
+    async def main() -> None:
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await asyncio.wait_for(AsyncCalendar.open(tmp_path / "rooms", as_of="now", progress=stop), 60)
+
+    Calendar.open(tmp_path / "rooms").close()
+    asyncio.run(main())
+
+
+def test_the_error_of_an_opening_is_freed_with_all_that_it_refers_to_without_the_garbage_collector(tmp_path: Path) -> None:
+    """Its traceback refers to the frame that raised it, which has a part of a calendar; that must not refer to the error."""
+
+    async def main() -> weakref.ref[JournalError]:
+        try:
+            await AsyncCalendar.open(tmp_path / "rooms", create=False)
+        except JournalError as exc:
+            return weakref.ref(exc)
+        raise AssertionError("there is no calendar")
+
+    gc.disable()
+    try:
+        error = asyncio.run(main())
+        for thread in [each for each in threading.enumerate() if each.name == "bookcore_0"]:
+            thread.join(60)
+        assert error() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(
