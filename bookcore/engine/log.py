@@ -111,7 +111,8 @@ class Log:
         # expired holds, and is not refused because of the journal.
         self.pending: list[Change] = []
         # True where other processes write the journal as well: then what is pending is undone before their records are
-        # applied, and subscribers do not receive it before it is in a record.
+        # applied, and subscribers do not receive it before it is in a record; and a record that was appended is as safe as
+        # was asked for, so that no call waits for it.
         self.provisional = False
         self._turn = threading.RLock()  # held by the thread that delivers
         self._place = 0  # how many subscribers have been called with the first change of the outbox
