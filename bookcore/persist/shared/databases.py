@@ -15,6 +15,7 @@ from bookcore.engine.state import CalendarState
 from bookcore.model.timeouts import check_timeout
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError, other_bounds
 from bookcore.persist.journal.reading import Asked, Progress
+from bookcore.persist.shared.address import place_text
 from bookcore.persist.shared.partitioned.division import agree, first_number, is_divided, whole_faults
 from bookcore.persist.shared.partitioned.merging import digest_of
 from bookcore.persist.shared.pgconnection import options_of
@@ -43,7 +44,7 @@ def init(address: str, *, bounds: str | None = None, timeout: float = 10.0) -> s
 
     A program whose user may not make tables opens the calendar after that. Raises: `JournalError`, `QueryError`.
     """
-    timeout = check_timeout(timeout, is_lasting=True)
+    address, timeout = place_text(address), check_timeout(timeout, is_lasting=True)
     where, asked = Address.of(address), Asked.of(bounds)
     places = {address: 0 if where.partition is None else first_number(where.partition)}
     if where.is_directory:

@@ -16,8 +16,9 @@ from bookcore.persist.shared.partitioned.routing import partition_of
 
 
 def test_partitions_are_made_for_programs_that_may_make_none(divided: str) -> None:
-    """All of them, and the directory; made again nothing is done."""
-    assert databases.init(divided, bounds="[]") == databases.init(divided)
+    """All of them, and the directory; made again nothing is done, also by an address that is bytes."""
+    made = databases.init(divided, bounds="[]")
+    assert databases.init(divided) == databases.init(divided.encode()) == made  # type: ignore[arg-type]
     with Calendar.open(divided, create=False, follow=False) as calendar:
         calendar.add_resource(Resource("room"))
         assert calendar.book("room", 1, 1).id % 10**12 == 1
