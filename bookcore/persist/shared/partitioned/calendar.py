@@ -47,6 +47,7 @@ from bookcore.model.term import has_id
 from bookcore.model.timeouts import check_timeout
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.persist.journal.errors import PartitionNotHeldError
+from bookcore.persist.journal.past import PastRecorder
 from bookcore.persist.shared.partitioned.choosing import chosen, none_available
 from bookcore.persist.shared.partitioned.division import EPOCH, RANGE, owner_of
 from bookcore.persist.shared.partitioned.joint import JointTransaction
@@ -791,7 +792,8 @@ class PartitionedCalendar:
             if position[part.number] is not None:
                 left = None if until is None else max(0.0, until - monotonic())
                 part.calendar.wait_for(position[part.number], left)
-        self.directory.recorder.catch_up()
+        if not isinstance(self.directory.recorder, PastRecorder):  # the past has all resources that it shows
+            self.directory.recorder.catch_up()
 
     @contextmanager
     def fresh(self) -> Iterator[PartitionedCalendar]:

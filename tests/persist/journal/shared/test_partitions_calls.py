@@ -848,6 +848,9 @@ def test_the_past_and_the_present_are_read_without_a_connection_that_stays(rooms
         now.book(low, 5, 6)
     with pytest.raises(JournalReadOnlyError):
         now.catch_up()
+    now.wait_for(rooms.position, 0)
+    with pytest.raises(JournalReadOnlyError):
+        then.wait_for(rooms.position, 0)
     with pytest.raises(QueryError, match=r"as_of is 'now' here, or a position: a tuple of 4 numbers"):
         Calendar.open(divided, as_of=3)
     with pytest.raises(JournalReadOnlyError), now.transaction():
