@@ -16,7 +16,7 @@ from bookcore.calendar import Calendar
 from bookcore.hours.wall_clock import choice, load_zone
 from bookcore.index.span_algebra import complement, intersection, union
 from bookcore.model.closure import Closure
-from bookcore.model.errors import CalendarFileError, blaming
+from bookcore.model.errors import LACKING, CalendarFileError, blaming
 from bookcore.model.event import BookingEvent, Status
 from bookcore.model.explanation import State
 from bookcore.model.typecheck import is_a
@@ -227,9 +227,13 @@ class _Writer:
         if key.tzinfo is None and self.zone is not None:
             key = key.replace(tzinfo=self.zone)
         suffix = ""
-        with blaming(lambda exc: _beyond(key, exc)):
+        try:
             if key.utcoffset() is not None:
                 key, suffix = key.astimezone(UTC), "Z"
+        except LACKING:
+            raise
+        except Exception as exc:
+            raise _beyond(key, exc) from exc
         day, clock = f"{key.year:04}{key.month:02}{key.day:02}", f"{key.hour:02}{key.minute:02}{key.second:02}"
         return "", f"{day}T{clock}{suffix}"
 
