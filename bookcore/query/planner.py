@@ -249,7 +249,8 @@ class Planner:
                 if len(first) >= limit:
                     break
         if len(first) < limit and (unasked := next(numbers, None)) is not None:
-            first += first_ordinals(self.evaluate(term, candidates >> unasked << unasked))
+            matches = first_ordinals(self.evaluate(term, candidates >> unasked << unasked))
+            first += islice(matches, limit - len(first))  # of the matches no more than asked for are taken apart
         return first[:limit]
 
 

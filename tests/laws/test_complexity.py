@@ -17,7 +17,7 @@ import pytest
 
 from bookcore import BookingEvent, Calendar, Resource
 from bookcore.engine.engine import Engine
-from bookcore.index.bitmap import ordinals
+from bookcore.index.bitmap import first_ordinals, ordinals
 from bookcore.index.occupancy import OccupancyIndex
 from bookcore.stores.memory import MemoryStore
 from bookcore.stores.protocol import Row
@@ -241,6 +241,27 @@ def test_the_first_ten_read_as_much_of_a_bitmap_however_many_resources_there_are
         free = calendar.find_available(1, 2)
         assert [resource.id for resource in free.first(10)] == [number for number in range(16) if number % 3][:10]
     assert read[0] == read[1] < 10_000
+
+
+def test_the_first_ten_are_all_that_is_taken_apart_where_the_free_ones_come_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where those that are asked one by one are booked, all are searched, and of the matches ten are taken out."""
+    taken: list[int] = []
+
+    def counted(bits: int) -> Any:
+        for number in first_ordinals(bits):
+            taken.append(number)
+            yield number
+
+    monkeypatch.setattr("bookcore.query.planner.first_ordinals", counted)
+    calendar = Calendar()
+    for number in range(5_000):
+        calendar.add_resource(Resource(number))
+    calendar.load([BookingEvent(number, 0, 5) for number in range(1_000)])
+    free, late = calendar.find_available(1, 2), calendar.find_available(8, 9)
+    for found in (free, free - ~late):
+        taken.clear()
+        assert [resource.id for resource in found.first(10)] == list(range(1_000, 1_010))
+        assert len(taken) < 200
 
 
 def test_a_write_is_not_paid_for_at_the_next_question(crowd: Crowd) -> None:
