@@ -223,12 +223,10 @@ class MemoryStore:
             free: bool = record.state.is_free(start, end)
         else:
             free = record.state.has_room(start, end, quantity)
-        return free or (bool(self._tombstones.hidden) and self._is_freed(record, start, end, quantity))
+        return free or (self._tombstones.may_hide(record, self._size) and self._is_freed(record, start, end, quantity))
 
     def _is_freed(self, record: ResourceRecord, start: Any, end: Any, quantity: int) -> bool:
         """Tell whether there is room without the hidden rows, where the indexes say that there is none. Asks the rows."""
-        if not self._tombstones.may_hide(record, self._size):
-            return False
         rows = rows_in_reach(self.overlapping, record, start, end, bool(self._closed))
         return fits(record, rows, start, end, quantity, bool(self._closed))
 
