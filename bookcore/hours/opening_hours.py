@@ -191,8 +191,10 @@ class Hours:
         ...     print(closes, opens, sep=" to ")
         2026-05-01 17:00:00 to 2026-05-04 09:00:00
         """
-        window = self.points(start, end)
-        return self._as_keys(self._weeks.closed_points(*window), start, end, window)
+        exact = self._exact(start, end)
+        window = _outward(exact)
+        points = self._weeks.closed_points(*window)
+        return self._as_keys(_long_enough(points, window, exact, timedelta(0)), start, end, window)
 
     def next_open(
         self, after: datetime, *, at_least: timedelta | None = None
@@ -364,21 +366,23 @@ def _whole(length: timedelta) -> timedelta:
 
 def _outward(exact: Piece) -> Piece:
     """Return a span in whole microseconds: its start rounded down, its end up."""
-    if type(exact[0]) is timedelta is type(exact[1]):
-        return exact
     return _whole(exact[0]), -_whole(-exact[1])
 
 
+def _count(length: timedelta) -> int:
+    """Return a length in nanoseconds."""
+    return _whole(length) // timedelta.resolution * 1000 + nanoseconds(length)
+
+
 def _long_enough(points: Iterator[Piece], window: Piece, exact: Piece, wanted: timedelta) -> Iterator[Piece]:
-    """Leave out the spans that last less than *wanted* by some nanoseconds, which the ends of the window or it may count."""
+    """Leave out the spans that, with the ends of the window to the nanosecond, are shorter than *wanted*, or empty."""
     if type(exact[0]) is timedelta is type(exact[1]) and type(wanted) is timedelta:
         return points
-    left, right, more = nanoseconds(exact[0]), nanoseconds(-exact[1]), nanoseconds(wanted)
+    low, high, least = _count(exact[0]), _count(exact[1]), max(_count(wanted), 1)
     return (
-        span
-        for span in points
-        if (span[1] - span[0] - _whole(wanted)) // timedelta.resolution * 1000
-        >= (left if span[0] == window[0] else 0) + (right if span[1] == window[1] else 0) + more
+        (opens, closes)
+        for opens, closes in points
+        if (high if closes == window[1] else _count(closes)) - (low if opens == window[0] else _count(opens)) >= least
     )
 
 

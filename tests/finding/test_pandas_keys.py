@@ -190,6 +190,7 @@ def test_nanoseconds_decide_about_opening_hours() -> None:
         assert OFFICE.is_open(end, end) is (after < 0)
         assert OFFICE.is_open(start, start) is (before >= 0)
         assert OFFICE.is_open(end, end, closed=True) is (after <= 0)
+        assert [*OFFICE.open_spans(start, start), *OFFICE.closed_spans(start, start)] == []
         inside = max(start, nine), min(end, five)
         for more in steps:
             length = inside[1] - inside[0] + more * NANO
