@@ -13,6 +13,7 @@ import logging
 import os
 import re
 from contextlib import suppress
+from typing import NoReturn
 
 from bookcore.engine.state import CalendarState
 from bookcore.model.errors import SnapshotError
@@ -124,7 +125,9 @@ def locked(fs: FileSystem, folder: str) -> tuple[int, ...]:
         return (lock,) if own is None else (lock, own)
     except BaseException as exc:
         _unlock(fs, lock, own)
-        raise _not_locked(exc, fs, folder, LOCK) from None
+        if isinstance(exc, OSError):
+            _refuse(exc, fs, folder, LOCK)
+        raise
 
 
 def _in_use(fs: FileSystem, folder: str, name: str) -> JournalInUseError:
@@ -150,14 +153,16 @@ def locked_file(fs: FileSystem, folder: str, name: str) -> int:
         return lock
     except BaseException as exc:
         _unlock(fs, lock)
-        raise _not_locked(exc, fs, folder, name) from None
+        if isinstance(exc, OSError):
+            _refuse(exc, fs, folder, name)
+        raise
 
 
-def _not_locked(exc: BaseException, fs: FileSystem, folder: str, name: str) -> BaseException:
-    """Return what keeps a lock from being taken, as an error of ours. The file of this name says which process holds it."""
-    if isinstance(exc, BlockingIOError):
-        return _in_use(fs, folder, name)
-    return JournalError(folder, f"cannot be locked: {words(exc)}") if isinstance(exc, OSError) else exc
+def _refuse(fault: OSError, fs: FileSystem, folder: str, name: str) -> NoReturn:
+    """Raise what keeps a lock from being taken as an error of ours. The file of this name says which process holds it."""
+    if isinstance(fault, BlockingIOError):
+        raise _in_use(fs, folder, name) from None
+    raise JournalError(folder, f"cannot be locked: {words(fault)}") from fault
 
 
 # -- a new directory ---------------------------------------------------------------------------------

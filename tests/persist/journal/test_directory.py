@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -247,6 +248,19 @@ def test_where_directories_cannot_be_locked_their_file_is(tmp_path: Path, monkey
         Calendar.open(tmp_path)
     with Calendar.open(tmp_path) as again:
         assert len(again) == 3
+
+
+@pytest.mark.parametrize("call", ["lock_folder", "lock", "truncate", "write"])
+def test_what_keeps_a_directory_from_being_locked_is_the_cause_of_the_error(
+    tmp_path: Path, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fault = PermissionError(errno.EACCES, "Permission denied")
+    monkeypatch.setattr(FileSystem, call, Mock(side_effect=fault))
+    with pytest.raises(JournalError, match="cannot be locked: Permission denied") as caught:
+        Calendar.open(tmp_path)
+    assert caught.value.__cause__ is fault
+    monkeypatch.undo()
+    Calendar.open(tmp_path).close()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
