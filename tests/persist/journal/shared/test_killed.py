@@ -38,10 +38,11 @@ class Life:
             die()
         if last and self.way == "amidst":
             amidst(connection, *arguments)
-        result = plain(connection, *arguments)
-        if last:
-            die()
-        return result
+        try:
+            return plain(connection, *arguments)
+        finally:  # also if the file is locked by another thread, whose checkpoint has a connection of its own
+            if last:
+                die()
 
 def amidst_sqlite(connection, *_):
     connection.set_progress_handler(die, 7)
