@@ -172,8 +172,8 @@ class Log:
         self.active = bool(self.subscribers) or self.journal is not None
         kept = self.changes or []
         heard = [noted for noted in kept if noted[1]]
-        # With a journal the last one, so that the call waits for its record also if no subscriber receives it; but with one
-        # that other processes write as well, all is on the disk already.
+        # With a journal the last one, so that the call waits for its record also if no subscriber receives it; but a
+        # journal that other processes write as well has appended all, as safely as was asked for, under the lock.
         waits = self.journal is not None and not self.provisional
         self._put(heard or (kept[-1:] if waits else []), ends=True)
 

@@ -10,7 +10,7 @@ from bookcore.model.numpy_scalars import python_int, python_number
 from bookcore.model.typecheck import is_a
 
 LONGEST: Final = 2_000_000.0
-"""Three weeks. SQLite counts 2**31 milliseconds, a lock of Windows 2**32; larger numbers of seconds mean this one."""
+"""23 days. SQLite counts 2**31 milliseconds, a lock of Windows 2**32; larger numbers of seconds mean this one."""
 
 
 def check_timeout(timeout: object, *, is_lasting: bool = False) -> float:
