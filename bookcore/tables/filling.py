@@ -1,8 +1,7 @@
 """Booking the rows of a table: every good row becomes a booking, a refused row becomes a `BadRow`.
 
-The rows of a table are booked by one call of `Calendar.book_all`, or a million by each call; few rows, and those of which
-the row itself does not say what it takes of its resource, one by one by `Calendar.book`. Either way the same rows are
-booked under the same ids, and the others are refused for the same reasons.
+The rows of a table are booked by one call of `Calendar.book_all`, or a million by each call; other rows by a call each.
+Either way the same rows are booked under the same ids, and the others are refused for the same reasons.
 """
 
 from __future__ import annotations
@@ -32,8 +31,6 @@ from bookcore.model.resource import Resource
 from bookcore.model.typecheck import is_a
 from bookcore.tables.csvfile import BadRow, CsvTable, Reason, Row
 
-FEW = 1000
-"""Fewer rows are booked one by one."""
 MOST = 1 << 20
 """The most rows that are booked at once."""
 
@@ -44,18 +41,19 @@ def fill(
     """Book *rows* while the result is iterated, and yield each: unchanged if it is booked, else as a `BadRow`.
 
     The call alone books nothing: loop over its result, or take its `list`. Where the loop ends early, later rows are not
-    booked, but for those of the same block of a long table.
+    booked, but for those of the same block of a table.
 
     Unknown resources are added with *capacity*. The later one of two overlapping rows is refused.
 
-    Rows of a `CsvTable` of a thousand rows or more are read, then booked, then yielded, up to a million at a time, and are
-    reported as if each had been booked at its turn. Other rows are booked one by one, each before it is yielded.
+    Rows of a `CsvTable` are read, then booked, then yielded, up to a million at a time, and are reported as if each had been
+    booked at its turn. Other rows are booked one by one, each before it is yielded.
 
     A row without an id gets a number from the calendar, which differs from every id in a table because those are text.
     With *name_by_line* its id is ``"line 12"``, so that it can be found in the file. Use that only for tables without a
     column of ids, which could contain the same text.
 
-    Raises: `QueryError` for what is no calendar, no table, or no row of one.
+    Raises: `QueryError` for what is no calendar, no table, or no row of one; what `Calendar.book_all` raises where it is the
+    calendar that cannot book, and not a row that is refused.
     Complexity: that of `Calendar.book_all` for the rows, and memory for a block of them.
 
     >>> calendar = Calendar()
@@ -66,25 +64,24 @@ def fill(
     if not attempt(lambda: callable(type(calendar).book_all), False):
         raise QueryError(calendar, "is no calendar, in which rows could be booked")
     filling = _Filling(calendar, capacity, name_by_line)
-    if not is_a(rows, CsvTable):  # they may depend on what has become of those before them
-        with blaming(lambda exc: QueryError(rows, f"is no table, nor an iterable of its rows ({type(exc).__name__})")):
-            found = iter(rows)
-        yield from map(filling.one, found)
-        return
-    block, fault = _read(rows)
-    while block:
-        yield from filling.many(block)
-        block, fault = _read(rows) if fault is None else ([], fault)
-    if fault is not None:
-        raise fault
+    with blaming(lambda exc: QueryError(rows, f"is no table, nor an iterable of its rows ({type(exc).__name__})")):
+        found = iter(rows)
+    most = MOST if is_a(rows, CsvTable) else 1  # other rows may depend on what has become of those before them
+    while True:
+        block, fault = _read(found, most)
+        yield from filling.booked(block)
+        if fault is not None:
+            raise fault
+        if len(block) < most:
+            return
 
 
-def _read(table: CsvTable) -> tuple[list[Row | BadRow], Exception | None]:
-    """Return the next rows of a table, and the error that came after them, if any."""
+def _read(rows: Iterator[Row | BadRow], most: int) -> tuple[list[Row | BadRow], Exception | None]:
+    """Return the next rows, and the error that came after them, if any."""
     block: list[Row | BadRow] = []
     try:
         with garbage_paused():
-            block.extend(islice(table, MOST))  # keeps what came before an error
+            block.extend(islice(rows, most))  # keeps what came before an error
     except Exception as fault:
         return block, fault
     return block, None
@@ -97,7 +94,9 @@ class _Filling:
         self.calendar, self.capacity, self.name_by_line = calendar, capacity, name_by_line
         self.resources: dict[str, Any] = {}
         self.lines: dict[Hashable, int] = {}  # the line of each booking with a number as id
-        self.began_empty = not calendar
+        self.began_empty = not len(calendar)
+        # an event can be loaded at once, and is kept; of a mapping the calendar makes an event of its own class, or a row
+        self.request: Any = BookingEvent if calendar.event_type is BookingEvent and capacity == 1 else dict
 
     def resource(self, name: str) -> Any:
         """Return a resource by its id; one that is unknown is added."""
@@ -108,73 +107,35 @@ class _Filling:
             resource = self.resources[name] = self.calendar.resource(name)
         return resource
 
-    def one(self, row: Row | BadRow) -> Row | BadRow:
-        """Book a row, and return it or why it is refused."""
-        if isinstance(row, BadRow):
-            return row
-        if not isinstance(row, Row):
-            raise QueryError(row, "is no row of a table, as read_csv makes them; Calendar.book_all books other requests")
-        line, name, start, end, id, quantity = row
-        resource = self.resource(name)
-        book = self.calendar.book
-        try:
-            try:
-                booking_id = f"line {line}" if id is None and self.name_by_line else id
-                event = book(resource, start, end, id=booking_id, quantity=quantity)
-            except DuplicateBookingError:
-                if id is not None:
-                    raise
-                event = book(resource, start, end, quantity=quantity)  # the same line of another table
-        except BookcoreError as fault:
-            return self.refused(row, fault)
-        if id is None and not self.name_by_line:
-            self.lines[event.id] = line
-        return row
-
-    def many(self, block: list[Row | BadRow]) -> Iterator[Row | BadRow]:
+    def booked(self, block: list[Row | BadRow]) -> Iterator[Row | BadRow]:
         """Book rows and yield each, or why it is refused."""
-        refused = None
-        if len(block) >= FEW:
-            with garbage_paused():
-                refused = self.at_once([row for row in block if isinstance(row, Row)])
-        if refused is None:
-            yield from map(self.one, block)
-            return
+        for row in block:
+            if not isinstance(row, Row | BadRow):
+                raise QueryError(row, "is no row of a table, as read_csv makes them; Calendar.book_all books other requests")
+        with garbage_paused():
+            refused = self._book([row for row in block if isinstance(row, Row)])
         for row in block:
             fault = refused.get(id(row))
             yield self.refused(row, fault) if fault is not None and isinstance(row, Row) else row
 
-    def at_once(self, rows: list[Row]) -> dict[int, BookcoreError] | None:
-        """Book rows by one call, and return the errors of those that are refused, by the identity of the row.
-
-        None if nothing is booked because the rows have to be booked one by one.
-        """
-        if not rows or self.calendar.event_type is not BookingEvent:
-            return None
-        unnamed = sum(row.id is None for row in rows)
-        if unnamed and (unnamed < len(rows) or (self.name_by_line and not self.began_empty)):
-            return None
-        if any(row.quantity != 1 for row in rows):
-            return None
-        if any(self.resource(name).capacity != 1 for name in dict.fromkeys(row.resource for row in rows)):
-            return None
-        by_line = unnamed and self.name_by_line
-        resource = self.resource
-        events = [
-            # The variable is not named `id`: Python 3.12.1 would then raise UnboundLocalError where `id()` is called below.
-            BookingEvent(resource(name), start, end, id=f"line {line}" if by_line else given)
-            for line, name, start, end, given, _ in rows
-        ]
-        try:
-            refusals = self.calendar.book_all(events, on_conflict="skip").refused
-        except BookcoreError:  # of the calendar, and not of a row; nothing is changed
-            return None
-        if unnamed and not by_line:
-            self.lines.update((event.id, row.line) for event, row in zip(events, rows, strict=True) if event.id is not None)
-        refused = {id(refusal.request): refusal.error for refusal in refusals}
-        if not refused:
+    def _book(self, rows: list[Row]) -> dict[int, BookcoreError]:
+        """Book rows, and return the errors of those that are refused, by the identity of the row."""
+        if not rows:
             return {}
-        return {id(row): refused[id(event)] for event, row in zip(events, rows, strict=True) if id(event) in refused}
+        requests = list(map(self._request, rows))
+        report = self.calendar.book_all(requests, on_conflict="skip")
+        row_of = dict(zip(map(id, requests), rows, strict=True)) if report.refused else {}
+        refused = {id(row_of[id(refusal.request)]): refusal.error for refusal in report.refused}
+        if not self.name_by_line:
+            booked = (row for row in rows if id(row) not in refused) if refused else rows
+            self.lines |= {event.id: row.line for row, event in zip(booked, report.booked, strict=True) if row.id is None}
+        return refused
+
+    def _request(self, row: Row) -> Any:
+        line, name, start, end, id, quantity = row
+        if id is None and self.name_by_line and (self.began_empty or f"line {line}" not in self.calendar):
+            id = f"line {line}"  # else it is a line of another table
+        return self.request(resource=self.resource(name), start=start, end=end, id=id, quantity=quantity)
 
     def refused(self, row: Row, fault: BookcoreError) -> BadRow:
         """Return why a row is refused."""

@@ -1,4 +1,4 @@
-"""A long table is booked at once, and reported as if each row had been booked at its turn."""
+"""A table is booked at once, and reported as if each row had been booked at its turn."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bookcore import BookingEvent, Calendar, MemoryStore, Resource
-from bookcore.errors import BookcoreError
+from bookcore.errors import StoreError
 from bookcore.tables import BadRow, CsvTable, Reason, Row, TableError, fill, filling, read_csv
 from bookcore.testing.sizes import SMALL
 
@@ -23,8 +23,7 @@ START = datetime(2026, 10, 24, 20)
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have tables of two rows count as long ones, and blocks of them as short."""
-    monkeypatch.setattr(filling, "FEW", 2)
+    """Have tables be booked in short blocks."""
     monkeypatch.setattr(filling, "MOST", 40)
 
 
@@ -97,22 +96,21 @@ def test_tables_give_the_same_report_at_once_as_row_by_row(counting: Any) -> Non
     assert at_once > 5 * MANY and refused > 5 * MANY
 
 
-def test_a_long_table_is_booked_by_one_load(counting: Any) -> None:
-    """No row is put by itself, with conflicts among them; a short one, and rows that are no table, are booked row by row."""
-    lines = [f"room {n % 7},{n},{n + (9 if n % 100 else 30)},b{n}" for n in range(filling.FEW)]
-    for count, loads in ((filling.FEW, True), (filling.FEW - 1, False)):
+@pytest.mark.parametrize("ids", [True, False])
+def test_a_table_is_booked_by_one_load(counting: Any, ids: bool) -> None:
+    """No row is put by itself, with conflicts among them, under ids or lines; those that are no table are put row by row."""
+    lines = [f"room {n % 7},{n},{n + (9 if n % 100 else 30)}" + f",b{n}" * ids for n in range(1000)]
+    text = "\n".join(["resource,start,end" + ",id" * ids, *lines])
+    for whole in (True, False):
         store = counting()
         calendar = Calendar(store)
-        with table_of("\n".join(["resource,start,end,id", *lines[:count]]), {}, "[)") as table:
-            report = list(fill(calendar, table))
+        with table_of(text, {}, "[)") as table:
+            report = list(fill(calendar, table if whole else iter(list(table)), name_by_line=not ids))
         refused = sum(isinstance(row, BadRow) for row in report)
         assert refused > 10
-        assert (store.load_count, len(calendar)) == ((count - refused if loads else 0), count - refused)
-        assert (store.put_count == 0) is loads
-    store = counting()
-    with table_of("\n".join(["resource,start,end,id", *lines]), {}, "[)") as table:
-        list(fill(Calendar(store), iter(list(table))))
-    assert store.load_count == 0
+        assert (store.load_count, store.put_count, len(calendar)) == (
+            (1000 - refused, 0, 1000 - refused) if whole else (0, 1000 - refused, 1000 - refused)
+        )
 
 
 @pytest.mark.usefixtures("few")
@@ -166,7 +164,7 @@ def test_calendar_may_change_between_rows() -> None:
 
 @pytest.mark.usefixtures("few")
 def test_calendar_that_cannot_book_raises_at_the_rows() -> None:
-    """An error that is not of a row is that of each row, as it is where rows are booked one by one."""
+    """An error that is not of a row is raised, whether rows are booked at once or one by one."""
     class Failing(MemoryStore):
         """Fails at each change."""
 
@@ -177,14 +175,9 @@ def test_calendar_that_cannot_book_raises_at_the_rows() -> None:
             raise OSError("full")
 
     text = "resource,start,end,id\nloft,1,2,a\nloft,2,3,b"
-    said: list[Any] = []
     for whole in (True, False):
-        with table_of(text, {}, "[)") as table:
-            try:
-                said.append([str(row) for row in fill(Calendar(Failing()), table if whole else list(table))])
-            except BookcoreError as fault:
-                said.append(str(fault))
-    assert said[0] == said[1]
+        with table_of(text, {}, "[)") as table, pytest.raises(StoreError, match="full"):
+            list(fill(Calendar(Failing()), table if whole else list(table)))
 
 
 def test_progress_of_a_long_table_is_shown_on_a_terminal(run: Any, tmp_path: Path) -> None:
