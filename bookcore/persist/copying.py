@@ -15,7 +15,6 @@ past of the copy begins at its position.
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Hashable, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
@@ -44,12 +43,11 @@ from bookcore.persist.shared.address import (
     without_key,
 )
 from bookcore.persist.shared.opening import journal_at
-from bookcore.persist.shared.replaying import snapshot_id
-from bookcore.persist.shared.seam import Beginning, Place
+from bookcore.persist.shared.replaying import beginning
 from bookcore.persist.snapshot.classes import StandIns, handed_in
 from bookcore.persist.snapshot.digest import digest
 from bookcore.persist.snapshot.format import MAGIC, Limits, check_key
-from bookcore.persist.snapshot.save_load import load_bytes, load_file, save, save_bytes
+from bookcore.persist.snapshot.save_load import load_bytes, load_file, save
 
 UNFINISHED = ".unfinished-copy"
 Report = Callable[[str, int, int], Any]
@@ -224,9 +222,8 @@ def _into_partitions(address: str, timeout: float, copy: _Copy) -> None:
 
 
 def _into_database(address: str, timeout: float, copy: _Copy) -> None:
-    name, place = shown(address), Place(copy.position, secrets.randbits(32))
+    name = shown(address)
     copy.tell("writing", 0, 1)
-    data = save_bytes(copy.state, name, store_id=snapshot_id(place, place))
 
     def verify(found: bytes) -> None:
         copy.tell("writing", 1, 1)
@@ -234,12 +231,12 @@ def _into_database(address: str, timeout: float, copy: _Copy) -> None:
         copy.verify(name, load_bytes(copy.reader.make, name, copy.reader.known, found)[1])
 
     records = partial(standing, copy.state, name, copy.reader.known)
-    begin = Beginning(place, copy.state.bounds, data, verify, records)
+    begin = beginning(copy.state, name, copy.position, verify=verify, records=records)
     try:
         journal_at(address, timeout=timeout, begin=begin).close()
     except UnknownOutcomeError:
         with suppress(JournalError), closing(journal_at(address, timeout=timeout)) as journal:
-            if journal.origin == place:  # it was committed
+            if journal.origin == begin.place:  # it was committed
                 return
         raise
 

@@ -20,11 +20,10 @@ from bookcore.persist.journal.reading import Progress, Record, apply, blank, che
 from bookcore.persist.journal.records import Replay
 from bookcore.persist.shared.address import is_postgres, place_text, shown
 from bookcore.persist.shared.opening import journal_at, postgres_databases
-from bookcore.persist.shared.replaying import AT_ONCE, begin, snapshot_id
+from bookcore.persist.shared.replaying import AT_ONCE, begin, checkpoint_faults
 from bookcore.persist.shared.seam import Checked, SharedJournal, Stored
 from bookcore.persist.snapshot.classes import StandIns, handed_in
 from bookcore.persist.snapshot.digest import digest
-from bookcore.persist.snapshot.save_load import load_bytes
 
 
 def check(address: str, *, types: Iterable[type] | None = None, progress: Progress | None = None) -> Checked:
@@ -84,7 +83,8 @@ class _Look:
             for checkpoint in self.checkpoints:
                 self._apply_up_to(min(checkpoint.place.position, self._head.position))
                 if self.begins < checkpoint.place.position <= self._head.position:
-                    self._compare(checkpoint)
+                    journal, known = self._journal, self._known
+                    self.faults += checkpoint_faults(journal.spot, journal.origin, known, checkpoint, self.place, self.state)
             self._apply_up_to(self._head.position)
         except (JournalDamagedError, JournalReplacedError) as exc:
             self.faults.append(exc)
@@ -108,14 +108,3 @@ class _Look:
             return self._journal.read(self.place, most)
         except JournalDamagedError:
             return self._journal.read(self.place, 1)
-
-    def _compare(self, checkpoint: Stored) -> None:
-        place, spot = checkpoint.place, self._journal.spot
-        try:
-            _, state, facts = load_bytes(blank, f"{spot}, checkpoint {place.position}", self._known, checkpoint.data)
-            is_here = place == self.place and facts.store_id == snapshot_id(self._journal.origin, place)
-            if not is_here or digest(state) != digest(self.state):
-                what = f"checkpoint {place.position} is not the calendar that the records up to there make"
-                raise JournalDamagedError(spot, what)
-        except BookcoreError as exc:
-            self.faults.append(exc)

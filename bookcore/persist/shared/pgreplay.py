@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from bookcore.engine.state import CalendarState
 from bookcore.model.errors import BookcoreError
 from bookcore.model.event import BookingEvent
 from bookcore.persist.errors import SnapshotDamagedError
@@ -24,14 +23,10 @@ from bookcore.persist.journal.reading import Progress, Record, blank, check_prog
 from bookcore.persist.journal.records import rows_of, standing
 from bookcore.persist.shared.pgerrors import refusal_of
 from bookcore.persist.shared.projection import BY_KEYS, COLUMNS, commands_of, groups_of, listed, prepare
-from bookcore.persist.shared.replaying import snapshot_id
+from bookcore.persist.shared.replaying import AT_ONCE, checkpoint_faults, load_checkpoint
 from bookcore.persist.shared.seam import Place, Stored, good_records
 from bookcore.persist.snapshot.classes import StandIns, handed_in
-from bookcore.persist.snapshot.digest import digest
-from bookcore.persist.snapshot.save_load import load_bytes
 
-AT_ONCE = 256
-"""How many records are read at once."""
 MOST = 1000
 """How many rows of a table that differ are reported."""
 _UNKNOWN = frozenset({"position", "place", "number", "exclusive"})
@@ -96,10 +91,11 @@ class Replayed:
         """Apply all records; ``faults`` are reported, and what comes after the first one is not applied."""
         try:
             self._begin()
-            for checkpoint in [*self.checkpoints, None]:
-                self._apply_up_to(checkpoint)
-                if checkpoint is not None and checkpoint == self.place.position != self.begins:
-                    self._compare_checkpoint(checkpoint)
+            for position in [*self.checkpoints, None]:
+                self._apply_up_to(position)
+                if position is not None and position == self.place.position != self.begins:
+                    name, checkpoint = self._database, self._checkpoint(position)
+                    self.faults += checkpoint_faults(name, self._origin, self._known, checkpoint, self.place, self.state)
             self._connection.execute(BY_KEYS.format("on"))
             if self.place != self._head:
                 what = f"its last record is {self.place.position}, and its head says {self._head.position}"
@@ -118,34 +114,22 @@ class Replayed:
         for position in self.checkpoints:
             if found and position >= found[0][0]:
                 try:
-                    self.place, self.state = self._checkpoint(position)
-                except (JournalDamagedError, SnapshotDamagedError) as exc:
+                    checkpoint = self._checkpoint(position)
+                    self.state = load_checkpoint(blank, self._database, self._origin, self._known, checkpoint)[1]
+                except SnapshotDamagedError as exc:
                     self.faults.append(exc)
                     continue
-                self.begins = position
+                self.place, self.begins = checkpoint.place, position
                 records = standing(self.state, self._database, self._known)
                 self._write((position, rows_of(record)) for record in records)
                 return
         what = "its first records are gone, and there is no checkpoint before the others that is whole"
         raise JournalDamagedError(self._database, what)
 
-    def _checkpoint(self, position: int) -> tuple[Place, CalendarState]:
+    def _checkpoint(self, position: int) -> Stored:
         ask = "SELECT mark, snapshot FROM bookcore.checkpoint WHERE calendar = %s AND position = %s"
         ((mark, snapshot),) = self._ask(ask, position)
-        name, place = f"{self._database}, checkpoint {position}", Place(position, mark)
-        _, state, facts = load_bytes(blank, name, self._known, snapshot)
-        if facts.store_id != snapshot_id(self._origin, place):
-            raise JournalDamagedError(name, "it is of another place")
-        return place, state
-
-    def _compare_checkpoint(self, position: int) -> None:
-        try:
-            place, state = self._checkpoint(position)
-            if place != self.place or digest(state) != digest(self.state):
-                what = f"checkpoint {position} is not the calendar that the records up to there make"
-                raise JournalDamagedError(self._database, what)
-        except BookcoreError as exc:
-            self.faults.append(exc)
+        return Stored(Place(position, mark), snapshot)
 
     def _apply_up_to(self, end: int | None) -> None:
         ask = """SELECT position, mark, CASE WHEN position > %s THEN record END, NULL FROM bookcore.change

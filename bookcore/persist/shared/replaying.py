@@ -6,9 +6,10 @@ import logging
 import secrets
 import struct
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from bookcore.engine.state import CalendarState
-from bookcore.model.errors import SnapshotError
+from bookcore.model.errors import BookcoreError
 from bookcore.model.event import BookingEvent
 from bookcore.persist.errors import SnapshotDamagedError
 from bookcore.persist.journal.errors import JournalDamagedError
@@ -24,6 +25,7 @@ from bookcore.persist.journal.reading import (
 )
 from bookcore.persist.journal.records import Replay
 from bookcore.persist.shared.seam import LAST, Beginning, Place, SharedJournal, Stored
+from bookcore.persist.snapshot.digest import digest
 from bookcore.persist.snapshot.save_load import load_bytes, save_bytes
 
 AT_ONCE = 256
@@ -35,21 +37,44 @@ def snapshot_id(origin: Place, place: Place) -> bytes:
     return struct.pack("<IIQ", origin.mark, place.mark, place.position)
 
 
+def load_checkpoint(
+    make: Make[C], spot: str, origin: Place, known: dict[str, type], checkpoint: Stored
+) -> tuple[C, CalendarState]:
+    """Return the calendar of a checkpoint. *spot* and *origin* are those of the journal.
+
+    Raises: `SnapshotDamagedError`, also if it is of another place; `SnapshotTypeError`.
+    """
+    name = f"{spot}, checkpoint {checkpoint.place.position}"
+    calendar, state, facts = load_bytes(make, name, known, checkpoint.data)
+    if facts.store_id != snapshot_id(origin, checkpoint.place):
+        raise SnapshotDamagedError(name, "it is of another place")
+    return calendar, state
+
+
+def checkpoint_faults(
+    spot: str, origin: Place, known: dict[str, type], checkpoint: Stored, place: Place, state: CalendarState
+) -> list[BookcoreError]:
+    """Return what is wrong with a checkpoint, if the records up to *place* make this calendar."""
+    try:
+        found = load_checkpoint(blank, spot, origin, known, checkpoint)[1]
+        is_right = checkpoint.place == place and digest(found) == digest(state)
+    except BookcoreError as exc:
+        return [exc]
+    what = f"checkpoint {checkpoint.place.position} is not the calendar that the records up to there make"
+    return [] if is_right else [JournalDamagedError(spot, what)]
+
+
 def begin(make: Make[C], journal: SharedJournal, known: dict[str, type], most: int = LAST) -> tuple[C, CalendarState, Place]:
     """Return the calendar of the newest checkpoint up to position *most* that is whole, or an empty one, and its place.
 
     Raises: `JournalDamagedError` if none is whole and the journal did not begin with an empty calendar.
     """
     name, origin = journal.spot, journal.origin
-    for place, data, _ in journal.checkpoints(most + 1):
+    for checkpoint in journal.checkpoints(most + 1):
         try:
-            calendar, state, facts = load_bytes(make, f"{name}, checkpoint {place.position}", known, data)
-            if facts.store_id == snapshot_id(origin, place):
-                return calendar, state, place
-            error: SnapshotError = SnapshotDamagedError(name, f"checkpoint {place.position} is of another place")
+            return *load_checkpoint(make, name, origin, known, checkpoint), checkpoint.place
         except SnapshotDamagedError as exc:
-            error = exc
-        logging.getLogger("bookcore").error("%s; an older one and all records since are read", error)
+            logging.getLogger("bookcore").error("%s; an older one and all records since are read", exc)
     if origin.position:
         what = f"its checkpoints are damaged or gone, also that of record {origin.position}, with which it begins"
         raise JournalDamagedError(name, what)
@@ -68,9 +93,14 @@ def empty(name: str, asked: Asked, last: int = 0) -> Beginning:
         return Beginning.empty(asked.bounds)
     _, state = asked.make_new(blank)
     state.ledger.last = state.closures.last_id = last
-    place = Place(1, secrets.randbits(32))
+    return beginning(state, name, 1, if_new=True)
+
+
+def beginning(state: CalendarState, name: str, position: int, **more: Any) -> Beginning:
+    """Return the beginning of a journal whose calendar is there already; *more* are fields of `Beginning`."""
+    place = Place(position, secrets.randbits(32))
     data = save_bytes(state, name, store_id=snapshot_id(place, place))
-    return Beginning(place, state.bounds, data, if_new=True)
+    return Beginning(place, state.bounds, data, **more)
 
 
 class Records:

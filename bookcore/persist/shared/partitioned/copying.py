@@ -9,7 +9,6 @@ partitions are written in one transaction.
 
 from __future__ import annotations
 
-import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -34,9 +33,8 @@ from bookcore.persist.shared.pgconnection import connected
 from bookcore.persist.shared.pgerrors import error_of
 from bookcore.persist.shared.pgschema import Address
 from bookcore.persist.shared.postgres import PostgresJournal
-from bookcore.persist.shared.replaying import snapshot_id
-from bookcore.persist.shared.seam import Beginning, Place
-from bookcore.persist.snapshot.save_load import load_bytes, save_bytes
+from bookcore.persist.shared.replaying import beginning
+from bookcore.persist.snapshot.save_load import load_bytes
 
 AT_ONCE = 1000
 """How many rows are applied in one record, and how many ids are written in one statement."""
@@ -174,13 +172,13 @@ def _write(
     verify: Callable[[CalendarState, CalendarState], None], place: str, state: CalendarState,
 ) -> None:  # fmt: skip
     """Write one of the calendars, in the transaction of the caller."""
-    first, name = Place(position, secrets.randbits(32)), Address.of(place).name
-    data = save_bytes(state, name, store_id=snapshot_id(first, first))
+    name = Address.of(place).name
 
     def read_back(found: bytes) -> None:
         verify(state, load_bytes(make, name, known, found)[1])
 
-    begin = Beginning(first, state.bounds, data, read_back, partial(standing, state, name, known))
+    records = partial(standing, state, name, known)
+    begin = beginning(state, name, position, verify=read_back, records=records)
     PostgresJournal(place, timeout=timeout, begin=begin, opened_by=connection).close()
 
 

@@ -64,9 +64,11 @@ DAMAGE: dict[str, tuple[str, int, str]] = {
     "a checkpoint": ("UPDATE checkpoint SET snapshot = x'00' WHERE position = 253", 602, "checkpoint 253"),
     "a checkpoint of another place": (
         "UPDATE checkpoint SET position = 254, mark = (SELECT mark FROM change WHERE position = 254) WHERE position = 253",
-        602, "checkpoint 254 is not the calendar that the records up to there make",
+        602, "checkpoint 254: it is of another place",
     ),
-    "a mark of a checkpoint": ("UPDATE checkpoint SET mark = mark + 1 WHERE position = 503", 602, "checkpoint 503 is not"),
+    "a mark of a checkpoint": (
+        "UPDATE checkpoint SET mark = mark + 1 WHERE position = 503", 602, "checkpoint 503: it is of another place",
+    ),
 }  # fmt: skip
 
 
