@@ -9,7 +9,6 @@ partitions are written in one transaction.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -69,37 +68,15 @@ def put_together(
         for row in _rows(state, path, known):
             found[_STAGES[row[0]]].append(row)
     resources, bookings, capacities, closures = found
+    bookings.sort(key=lambda row: row[2])  # by their numbers, which are different in all partitions
     resources.sort(key=lambda row: (place_of[row[1]], row[0] != Kind.RESOURCE_ADDED))
     closures.sort(key=lambda row: row[1])
-    whole = _made_of(make, states[0], [*resources, *_numbered(bookings), *capacities, *closures], known)
+    whole = _made_of(make, states[0], [*resources, *bookings, *capacities, *closures], known)
     for state in states:
         whole.holds.expired.update(state.holds.expired)
     whole.ledger.last = max(whole.ledger.last, *(state.ledger.last for state in states))
     whole.closures.last_id = max(state.closures.last_id for state in states)
     return whole
-
-
-def _numbered(bookings: list[Any]) -> Iterator[Any]:
-    """Yield bookings of several partitions with ascending numbers, those whose id is their number with that.
-
-    The others may have equal numbers, because a snapshot keeps no numbers but such; they get others, in the same order as
-    far as there is room between those.
-    """
-    bookings.sort(key=lambda row: row[2])
-    kept = deque(row[2] for row in bookings if row[7] == row[2])
-    waiting: deque[Any] = deque()
-    last = 0
-    for row in [*bookings, None]:
-        if row is not None and row[7] != row[2]:
-            waiting.append(row)
-            last = max(last, row[2] - 1 - len(waiting)) if not kept or row[2] - 1 < kept[0] else last
-        while waiting and (row is None or not kept or last + 1 < kept[0]):
-            last += 1
-            kind, where, _, *facts = waiting.popleft()
-            yield kind, where, last, *facts
-        if row is not None and row[7] == row[2]:
-            last = kept.popleft()
-            yield row
 
 
 def take_apart(
