@@ -81,6 +81,18 @@ def admin(postgres_server: PostgresServer) -> Iterator[Any]:
 
 
 @pytest.fixture
+def plain_user(postgres_server: PostgresServer) -> Iterator[tuple[str, str]]:
+    """Return the address of an empty database for its owner, and for a user who may make a schema there and no extension."""
+    database = postgres_server.new_database().rpartition("?")[0].rpartition("/")[2]
+    role = f"plain_{database}"
+    postgres_server.execute(f"CREATE ROLE {role} LOGIN")
+    owner = postgres_server.dsn(database)
+    yield owner, owner.replace("postgres@", f"{role}@")
+    postgres_server.execute(f"DROP DATABASE {database} WITH (FORCE)")
+    postgres_server.execute(f"DROP ROLE {role}")
+
+
+@pytest.fixture
 def opened(address: str, world: Any) -> Iterator[Callable[..., Calendar]]:
     """Return a function that opens one more calendar on the journal, without a follower and without syncs."""
     calendars: list[Calendar] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -449,18 +449,6 @@ def test_a_calendar_without_tables_writes_none(address: str, ask: Ask) -> None:
         Calendar.open(f"{address}&tables=yes")
     with pytest.raises(JournalError, match="tables=maybe: it is tables=yes or tables=no"):
         Calendar.open(f"{address}&tables=maybe")
-
-
-@pytest.fixture
-def plain_user(postgres_server: PostgresServer) -> Iterator[tuple[str, str]]:
-    """Return the address of an empty database for its owner, and for a user who may make a schema there and no extension."""
-    database = postgres_server.new_database().rpartition("?")[0].rpartition("/")[2]
-    role = f"plain_{database}"
-    postgres_server.execute(f"CREATE ROLE {role} LOGIN")
-    owner = postgres_server.dsn(database)
-    yield owner, owner.replace("postgres@", f"{role}@")
-    postgres_server.execute(f"DROP DATABASE {database} WITH (FORCE)")
-    postgres_server.execute(f"DROP ROLE {role}")
 
 
 def test_an_extension_that_lacks_is_named_with_who_may_create_it(
