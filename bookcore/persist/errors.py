@@ -48,7 +48,7 @@ class SnapshotVersionError(SnapshotError):
         self.found, self.known = found, known
         super().__init__(
             path,
-            f"format {found} is newer than {known}, the newest this version of bookcore reads",
+            f"format {found} is newer than {known}, the newest this version of bookcore reads; take a newer bookcore",
             offset=offset,
         )
 

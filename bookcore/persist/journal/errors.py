@@ -43,7 +43,7 @@ class JournalVersionError(JournalError):
     """A file or a database has a format that this version cannot read. Attributes: ``found``, ``known`` (format numbers)."""
 
     def __init__(self, path: object, found: int, known: int) -> None:
-        reason = f"format {found} is newer than {known}, the newest this version of bookcore reads"
+        reason = f"format {found} is newer than {known}, the newest this version of bookcore reads; take a newer bookcore"
         if found < known:
             reason = f"format {found} is older than {known}; `bookcore db upgrade` brings the database up to it"
         super().__init__(path, reason)
@@ -87,6 +87,12 @@ class JournalTimeoutError(JournalError):
     def __init__(self, path: object, reason: str, timeout: float) -> None:
         super().__init__(path, reason)
         self.timeout = timeout
+
+    @classmethod
+    def kept_locked(cls, path: object, holder: str, timeout: float) -> JournalTimeoutError:
+        """Return the error of a call that has waited for *holder* in vain."""
+        way = "nothing was changed; call again, or open it with a longer timeout"
+        return cls(path, f"{holder} kept it locked for longer than {round(timeout, 2):g} seconds; {way}", timeout)
 
 
 class MissingExtensionError(JournalError):

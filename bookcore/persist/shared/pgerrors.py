@@ -11,6 +11,7 @@ from bookcore.persist.journal.errors import JournalError, JournalTimeoutError, R
 
 _REASONS = {
     "53100": "the disk of the server is full; make room there, and repeat the call",
+    "42P01": "a table of bookcore is gone; bring back a backup of the database",
     "25006": "the server takes no changes (a standby?); name the primary, target_session_attrs=read-write or read_only=True",
 }
 _WAYS = {
@@ -20,6 +21,12 @@ _WAYS = {
         "put user and password in the address right, or in PGUSER, PGPASSWORD or ~/.pgpass",
     'role "[^"]*" does not exist': "put the user in the address right, or make it (CREATE ROLE)",
     'database "[^"]*" does not exist': "put the database in the address right, or make it (CREATE DATABASE)",
+    r"pg_hba\.conf": "have the administrator of the server let this user in from this machine",
+    "not permitted to log in": "take another user, or have the administrator of the server allow it (ALTER ROLE ... LOGIN)",
+    "permission denied for database": "have the database's owner grant it (GRANT CONNECT)",
+    "too many (connections|clients)|connection slots": "close programs that are connected, or have the limit raised",
+    "not currently accepting connections|database system is ": "repeat the call when it accepts connections",
+    "invalid response to SSL": "no PostgreSQL answers there; put the host and the port in the address right",
     "terminating connection|server closed the connection|connection (is )?(lost|bad)|did not answer":
         "the connection was lost; repeat the call, which makes a new one",
     "invalid URI query parameter": "those of bookcore are calendar, partitions, partition and tables",
@@ -34,11 +41,10 @@ def error_of(exc: Any, name: str, what: str, timeout: float, way: str = "") -> J
     """
     lines = str(exc).strip().splitlines() or [type(exc).__name__]
     if exc.sqlstate == "55P03":
-        reason = f"{what}: another process kept it locked for longer than {timeout:.2g} seconds; nothing was changed"
-        return JournalTimeoutError(name, reason, timeout)
+        return JournalTimeoutError.kept_locked(name, f"{what}: another process", timeout)
     if exc.sqlstate == "57014":  # by us, by a statement_timeout, or by an administrator of the server
-        reason = f"{what}: the server took too long for it, and it was cancelled; nothing was changed ({lines[0]})"
-        return JournalTimeoutError(name, reason, timeout)
+        reason = f"{what}: the server took too long for it, and it was cancelled ({lines[0]})"
+        return JournalTimeoutError(name, f"{reason}; nothing was changed; call again", timeout)
     if exc.sqlstate == "42501":
         reason = f"{what}: the user lacks a privilege ({lines[0]}); have the database's owner grant it{way}"
         return JournalError(name, reason)

@@ -167,8 +167,7 @@ class SharedRecorder:
 
     def overdue(self, holder: str) -> JournalTimeoutError:
         """Return the error that names the thread or transaction that was waited for."""
-        reason = f"{holder} kept it for longer than {self._patience:g} seconds; nothing was changed"
-        return JournalTimeoutError(self.journal.name, reason, self._patience)
+        return JournalTimeoutError.kept_locked(self.journal.name, holder, self._patience)
 
     def lock(self, until: float) -> Sequence[Stored]:
         """Keep others from appending, and return what they have appended. Raises: `JournalError`."""

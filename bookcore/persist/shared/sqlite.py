@@ -132,7 +132,7 @@ class SqliteJournal(SharedJournal):
         if os.path.isdir(self._path):
             raise JournalError(self.name, "is a directory; Calendar.open(directory) opens it without sqlite:///")
         if not os.path.isdir(folder):
-            raise JournalError(self.name, f"there is no directory {folder}")
+            raise JournalError(self.name, f"there is no directory {folder}; make it first")
         if not create and not os.path.exists(self._path):
             raise JournalError(self.name, f"there is no such file{NONE_MADE}")
 
@@ -227,16 +227,15 @@ class SqliteJournal(SharedJournal):
     def _error(self, exc: sqlite3.Error, what: str, timeout: float) -> JournalError:
         name = getattr(exc, "sqlite_errorname", "")
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            reason = f"{what}: another process kept it locked for longer than {timeout:.2g} seconds; nothing was changed"
-            return JournalTimeoutError(self.name, reason, timeout)
+            return JournalTimeoutError.kept_locked(self.name, f"{what}: another process", timeout)
         if name.startswith("SQLITE_NOTADB"):
-            return JournalError(self.name, f"{what}: it is no SQLite file")
+            return JournalError(self.name, f"{what}: it is no SQLite file; take another path")
         if name.startswith("SQLITE_CORRUPT"):
             return JournalDamagedError(self.name, f"{what}: {exc}; copy the file, then bring back a backup")
         if name.startswith("SQLITE_READONLY"):
-            return JournalError(self.name, f"{what}: the file or its directory may not be written")
+            return JournalError(self.name, f"{what}: the file or its directory may not be written; have its owner allow it")
         if name.startswith("SQLITE_FULL"):
-            return JournalError(self.name, f"{what}: the disk is full")
+            return JournalError(self.name, f"{what}: the disk is full; make room there, and repeat the call")
         return JournalError(self.name, f"{what}: {exc}")
 
     def _file_there(self) -> tuple[int, int]:
