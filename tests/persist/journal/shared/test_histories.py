@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
+from ast import literal_eval
 from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +15,8 @@ import pytest
 from hypothesis import settings
 
 from bookcore import BookcoreError, BookingEvent, Calendar, Closure, Resource, changes
+from bookcore.hours import Hours
+from bookcore.testing.parallel import line_of, started, tell
 
 FAMILIES = ("int", "Decimal", "str", "datetime", "zone", "tuple")
 
@@ -87,64 +93,73 @@ def test_a_history_dealt_to_three_calendars_makes_one_state(
     check_tables(address)
 
 
-class Chance:
-    """Steps drawn at random, by ids alone, so that each can be done to any calendar."""
+def at_hour(number: int) -> datetime:
+    """Return an instant, so many hours after a Monday has begun."""
+    return datetime(2026, 5, 4) + timedelta(hours=number)
 
-    def __init__(self, seed: str) -> None:
-        self.draw = random.Random(seed)
-        self.now = 0
-        self.named = 0
+
+class Chance:
+    """Steps drawn at random, by ids alone, so that each can be done to any calendar, also to that of another process.
+
+    A seed that is odd has instants as keys, so that opening hours can be set, and another one numbers.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed, self.now = seed, 0
+        self.key: Callable[[int], Any] = at_hour if seed % 2 else int
 
     def clock(self) -> int:
         return self.now
 
-    def step(self, ids: list[Any]) -> Callable[[Calendar], Any]:
-        """Return the next step. *ids* are those of the active bookings."""
-        draw = self.draw
-        room, start = draw.choice("abcde"), draw.randrange(60)
-        end = start + draw.randrange(1, 12)
+    def step(self, number: int, ids: list[Any]) -> Callable[[Calendar], Any]:
+        """Return the step that has this number. *ids* are those of the active bookings."""
+        draw, key = random.Random(f"{self.seed} {number}"), self.key
+        room, first = draw.choice("abcde"), draw.randrange(60)
+        last = first + draw.randrange(1, 12)
+        start, end, buffer = key(first), key(last), key(1) - key(0)
         one = draw.choice(ids) if ids and draw.random() < 0.95 else "nobody"
-        self.named += 1
-        named = f"n{self.named}" if draw.random() < 0.3 else None
+        named = f"n{number}" if draw.random() < 0.3 else None
         until = self.now + draw.randrange(1, 9)
-        label, hour = draw.choice(["sea", "sun"]), draw.randrange(100)
+        label, drawn = draw.choice(["sea", "sun"]), draw.randrange(100)
+        hours = None if drawn % 2 else Hours({"mon-fri": "06:00-20:00"})
         steps: list[Callable[[Any], Any]] = [
             lambda c: c.book(room, start, end, id=named).id,
-            lambda c: c.book(room, start, end, id=named, quantity=1 + hour % 2, guest=hour).id,
+            lambda c: c.book(room, start, end, id=named, quantity=1 + drawn % 2, guest=drawn).id,
             lambda c: c.hold(room, start, end, id=named, until=until).id,
             lambda c: c.hold(room, start, end, id=named, until=until).id,
             lambda c: c.confirm(one).id,
             lambda c: c.extend(one, until=until + 5).until,
             lambda c: c.move(one, start=start, end=end).id,
             lambda c: c.move(one, resource=room).resource.id,
-            lambda c: c.change(one, quantity=1 + hour % 3, note=hour).quantity,
+            lambda c: c.change(one, quantity=1 + drawn % 3, note=drawn).quantity,
             lambda c: [part.id for part in c.split(one, start)],
             lambda c: c.remove_booking(one).id,
             lambda c: c.close(room, start, end, "paint").id,
-            lambda c: c.reopen(c.closures()[hour % len(c.closures())]) if c.closures() else None,
-            lambda c: c.set_capacity(room, 1 + hour % 3),
+            lambda c: c.reopen(c.closures()[drawn % len(c.closures())]) if c.closures() else None,
+            lambda c: c.set_hours(room, hours),
+            lambda c: c.set_capacity(room, 1 + drawn % 3),
             lambda c: c.tag(room, label),
             lambda c: c.untag(room, label),
-            lambda c: c.add_resource(Resource(room, 1 + hour % 2)).id,
-            lambda c: c.add_resource(Resource(room, after=1)).id,
+            lambda c: c.add_resource(Resource(room, 1 + drawn % 2)).id,
+            lambda c: c.add_resource(Resource(room, after=buffer)).id,
             lambda c: c.remove_resource(room).id,
             lambda c: c.book_any("abcde", start, end, strategy="best_fit", id=named).resource.id,
-            lambda c: c.load([BookingEvent(room, 70 + hour + at, 71 + hour + at) for at in range(3)]),
-            lambda c: len(c.book_all([(room, start, end), (room, start, end + 1)], on_conflict="skip").booked),
-            lambda c: self.block(c, room, start, end, one),
+            lambda c: c.load([BookingEvent(room, key(70 + drawn + at), key(71 + drawn + at)) for at in range(3)]),
+            lambda c: len(c.book_all([(room, start, end), (room, start, key(last + 1))], on_conflict="skip").booked),
+            lambda c: self.block(c, room, start, end, key(last + 2), one),
             lambda c: self.trial(c, room, start, end),
         ]
         return draw.choice(steps)
 
     @staticmethod
-    def block(calendar: Calendar, room: str, start: int, end: int, one: Any) -> Any:
+    def block(calendar: Calendar, room: str, start: Any, end: Any, later: Any, one: Any) -> Any:
         with calendar.transaction():
             made = calendar.book(room, start, end).id
             calendar.remove_booking(one)
-            return made, calendar.hold(room, end, end + 2).id
+            return made, calendar.hold(room, end, later).id
 
     @staticmethod
-    def trial(calendar: Calendar, room: str, start: int, end: int) -> Any:
+    def trial(calendar: Calendar, room: str, start: Any, end: Any) -> Any:
         with calendar.what_if():
             return calendar.book(room, start, end).id
 
@@ -169,7 +184,7 @@ def test_random_steps_dealt_to_three_calendars_have_the_outcomes_of_one(
     seed: int, opened: Callable[..., Calendar], address: str
 ) -> None:
     """Each step is done by one of three and by a calendar alone; results, digests and answers agree; some are reopened."""
-    chance = Chance(f"dealt {seed}")
+    chance, draw = Chance(seed), random.Random(seed)
     twin = Calendar(clock=chance.clock)
     calendars = [opened(clock=chance.clock) for _ in range(3)]
     heard: list[list[Any]] = [[], [], []]
@@ -177,23 +192,20 @@ def test_random_steps_dealt_to_three_calendars_have_the_outcomes_of_one(
         calendar.subscribe(lambda change, told=told: told.append(facts(change)))  # type: ignore[misc]
     done = 0
     for number in range(max(160, 5 * settings().max_examples)):
-        ids = [event.id for event in twin.bookings()]
-        step = chance.step(ids)
-        at = chance.draw.randrange(3)
+        step = chance.step(number, [event.id for event in twin.bookings()])
+        at = draw.randrange(3)
         calendars[at].catch_up()  # a what-if asks memory as it stands
         right = outcome(step, twin)
         assert outcome(step, calendars[at]) == right, number
         done += type(right) is not str or right in "abcde"
-        if chance.draw.random() < 0.3:
+        if draw.random() < 0.3:
             chance.now += 1
         if number % 6 == 0:
-            span = chance.draw.randrange(60)
-            right = [event.id for event in twin.bookings()], twin.find_available(span, span + 3).ids()
+            right = answers(twin, chance, number)
             for calendar in calendars:
                 calendar.catch_up()
                 calendar.check()
-                assert ([event.id for event in calendar.bookings()], calendar.find_available(span, span + 3).ids()) == right
-                assert calendar.digest() == twin.digest(), number
+                assert answers(calendar, chance, number) == right
         if number % 40 == 39:
             calendars[at].checkpoint()
             newcomer = opened(clock=chance.clock)
@@ -204,4 +216,53 @@ def test_random_steps_dealt_to_three_calendars_have_the_outcomes_of_one(
     for calendar in calendars:
         calendar.catch_up()
     assert heard[0] == heard[1] == heard[2]
+    check_tables(address)
+
+
+def answers(calendar: Calendar, chance: Chance, number: int) -> Any:
+    """Return what a calendar has and what it finds."""
+    start, end = chance.key(number % 60), chance.key(number % 60 + 3)
+    return [event.id for event in calendar.bookings()], calendar.find_available(start, end).ids(), calendar.digest()
+
+
+PROCESS = """
+import json, sys
+from importlib.util import module_from_spec, spec_from_file_location
+from bookcore import Calendar
+address, file, seed = sys.argv[1:]
+spec = spec_from_file_location("histories", file)
+histories = module_from_spec(spec)
+spec.loader.exec_module(histories)
+chance = histories.Chance(int(seed))
+calendar = Calendar.open(address, clock=chance.clock, timeout=60, sync="never")
+for line in sys.stdin:
+    number, chance.now, ids = json.loads(line)
+    calendar.catch_up()
+    told = [repr(histories.outcome(chance.step(number, ids), calendar))] if ids is not None else []
+    calendar.check()
+    print([calendar.position, *told, *histories.answers(calendar, chance, number)], flush=True)
+"""
+
+
+def test_random_steps_dealt_to_three_processes_have_the_outcomes_of_one(address: str) -> None:
+    """Each step is done by one of three and by a calendar alone; at equal positions all answer the same."""
+    seed = 101
+    chance, draw = Chance(seed), random.Random(seed)
+    twin = Calendar(clock=chance.clock)
+    with ExitStack() as stack:
+        processes = [stack.enter_context(started(PROCESS, address, __file__, seed)) for _ in range(3)]
+        for number in range(5 * settings().max_examples):  # 10,000 if many examples are asked for
+            ids = [event.id for event in twin.bookings()]
+            process = draw.choice(processes)
+            tell(process, json.dumps([number, chance.now, ids]))
+            right = repr(outcome(chance.step(number, ids), twin))
+            position, *told = literal_eval(line_of(process))
+            assert told == [right, *answers(twin, chance, number)], number
+            if draw.random() < 0.3:
+                chance.now += 1
+            if number % 6 == 0:
+                for other in processes:
+                    tell(other, json.dumps([number, chance.now, None]))
+                right = answers(twin, chance, number)
+                assert [literal_eval(line_of(other)) for other in processes] == [[position, *right]] * 3
     check_tables(address)
