@@ -28,8 +28,8 @@ psycopg = pytest.importorskip("psycopg")
 
 Open = Callable[..., Calendar]
 EXAMPLES = settings().max_examples
-WRITES = 1_000_000 if EXAMPLES > 1000 else 1250 * EXAMPLES
-"""How many changes the sound build makes."""
+PARTS, WRITES = (10, 100_000) if EXAMPLES > 1000 else (1, 1250 * EXAMPLES)
+"""How many histories the sound build has, and how many changes it makes in each."""
 ROOMS = [f"room {number}" for number in range(60)]
 MOST = 600
 """How many bookings of a room there may be, about."""
@@ -142,11 +142,12 @@ def passed(admin: Any, name: str, refused: list[tuple[str, int, int]]) -> list[A
     return found
 
 
-def test_a_sound_build_and_the_referee_never_disagree(opened: Open, admin: Any, name: str) -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_sound_build_and_the_referee_never_disagree(part: int, opened: Open, admin: Any, name: str) -> None:
     """Neither on what is booked nor on what is refused; in the end the table has what the calendar has."""
     now = [0]
     calendar = opened(clock=lambda: now[0])
-    history = History(calendar, "sound")
+    history = History(calendar, f"sound {part}")
     while history.writes < WRITES:
         history.steps()
         now[0] = history.now
