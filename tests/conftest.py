@@ -2,6 +2,9 @@
 
 Few and the usual number are the same ones in every run, so that a run can be repeated; many are new ones each time. A test
 that needs more or fewer than others asks for a multiple or a part of ``settings().max_examples``.
+
+The database is that of the address BOOKCORE_TEST_POSTGRES. Where that is a version, such as 18, each server is of that
+version; where it is not set, of the first installation that is found.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +20,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from bookcore.stores.memory.store import MemoryStore
-from bookcore.testing.servers import NoServerError, PostgresServer, execute, start_postgres
+from bookcore.testing.servers import (
+    NoServerError,
+    PostgresServer,
+    execute,
+    installations,
+    start_postgres,
+    version,
+)
 
 # `too_slow` and deadlines measure the machine, and the conformance suite needs a fixture for each function.
 CALM = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture)
@@ -121,11 +132,24 @@ def counting() -> type[CountingStore]:
     return CountingStore
 
 
+asked_postgres = os.environ.get("BOOKCORE_TEST_POSTGRES", "")
+
+
+def _programs() -> Path | None:
+    """Return where the programs of the version that is asked for are, or None if no version is."""
+    if not asked_postgres.isdecimal():
+        return None
+    found = {version(programs): programs for programs in installations()}
+    if asked_postgres not in found:
+        raise NoServerError(f"PostgreSQL {asked_postgres} is not installed; there is {', '.join(found) or 'none'}")
+    return found[asked_postgres]
+
+
 def _start() -> Iterator[PostgresServer]:
     """Start a PostgreSQL server, and stop it at the end. Skips where none can be had."""
     pytest.importorskip("psycopg", reason="psycopg, of the extra postgres, is not installed")
     try:
-        server = start_postgres()
+        server = start_postgres(_programs())
     except NoServerError as error:
         pytest.skip(str(error))
     yield server
@@ -146,8 +170,8 @@ def own_postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def postgres_address(request: pytest.FixtureRequest) -> str:
-    """Return the address of a database: BOOKCORE_TEST_POSTGRES, or that of a server which is started for the tests."""
-    given = os.environ.get("BOOKCORE_TEST_POSTGRES")
+    """Return the address of a database: the one that is given, or that of a server which is started for the tests."""
+    given = "" if asked_postgres.isdecimal() else asked_postgres
     return given or str(request.getfixturevalue("postgres_server").dsn())
 
 

@@ -45,6 +45,12 @@ def installations() -> list[Path]:
     return [path for path in found if (path / "initdb").exists()]
 
 
+def version(programs: Path) -> str:
+    """Return the major version of the programs in a folder, as in "18"."""
+    told = subprocess.run([programs / "postgres", "--version"], check=True, capture_output=True, text=True)  # noqa: S603
+    return told.stdout.split()[2].partition(".")[0]  # postgres (PostgreSQL) 18.6
+
+
 def start_postgres(programs: Path | None = None) -> PostgresServer:
     """Start a new, empty server and return it; the first of `installations`, unless *programs* says which.
 

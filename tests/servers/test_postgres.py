@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from bookcore.testing.servers import NoServerError, PostgresServer, execute, installations, start_postgres
+from bookcore.testing.servers import (
+    NoServerError,
+    PostgresServer,
+    execute,
+    installations,
+    start_postgres,
+    version,
+)
 
 psycopg = pytest.importorskip("psycopg")
 
@@ -52,6 +59,12 @@ def test_databases_of_one_server_know_nothing_of_each_other(postgres: str) -> No
 def test_the_next_database_is_empty(postgres: str) -> None:
     """Whatever a test before it has made."""
     assert execute(postgres, "SELECT to_regclass('one')") == [(None,)]
+
+
+def test_a_server_has_the_version_of_its_programs(server: PostgresServer) -> None:
+    """So that tests can be run on one that is asked for."""
+    ((number,),) = server.execute("SHOW server_version_num")
+    assert version(server.programs) == number[:-4]
 
 
 def test_an_exclusion_constraint_refuses_what_overlaps(server: PostgresServer) -> None:
