@@ -105,7 +105,7 @@ def test_who_had_the_grants_before_a_calendar_was_divided_opens_other_ones_as_be
     rome = mine.replace("berlin", "rome")
     with pytest.raises(JournalError, match="'rome' is divided into 2 partitions; say calendar=rome&partitions=2"):
         Calendar.open(rome, create=False)
-    (needed,) = re.findall("`app` needs `([A-Z, ]+)` on `booking_id`", AFTER)
+    (needed,) = re.findall(r"`app`\s+needs `([A-Z, ]+)` on `booking_id`", AFTER)
     for privilege in needed.split(", "):
         with pytest.raises(StoreError, match="lacks a privilege"):
             book_under_an_id(rome)
