@@ -132,7 +132,7 @@ class SqliteJournal(SharedJournal):
         if os.path.isdir(self._path):
             raise JournalError(self.name, "is a directory; Calendar.open(directory) opens it without sqlite:///")
         if not os.path.isdir(folder):
-            raise JournalError(self.name, f"there is no directory {folder}; make it first")
+            raise JournalError(self.name, f"there is no directory {folder}; put the path right, or make it")
         if not create and not os.path.exists(self._path):
             raise JournalError(self.name, f"there is no such file{NONE_MADE}")
 
