@@ -12,7 +12,8 @@ An addition appends to the two lists of late entries and does no more. To put an
 its bits, would be to wait for memory at a dozen places; done for dozens of entries in one go (`absorb`), these mostly lie
 in the processor's cache. An addition leaves at most ``room`` // 2 late starts in a chunk, and as many late ends. A
 question sets their bits, and leaves them where they are.
-The bitmaps of a chunk that was cut are stale: they are made when they are asked for, which may be after the next cut.
+The bitmaps of a chunk that is new, or was cut, are stale: they are made when they are asked for, which may be after the next
+cut.
 
 Each bitmap is held as bytes, which take a bit in constant time, and as the int made of them, None since the last change or
 addition.
@@ -24,7 +25,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bookcore.index.bitmap import MASKS, from_ordinals, ordinals
+from bookcore.index.bitmap import MASKS, from_flags, from_ordinals, ordinals
 from bookcore.index.column import Column, Ordinals
 
 
@@ -260,31 +261,43 @@ class Chunk:
 class Group:
     """Neighbouring chunks with one checkpoint. ``at`` is the position among the groups.
 
-    Invariants: ``checkpoint_bits`` are the ordinals busy across the left edge of the first chunk; ``start_int`` is None or
-    the union of the chunks' `Chunk.started`.
+    Invariants: ``checkpoint_bits`` are the ordinals busy across the left edge of the first chunk, or None if they have not
+    been asked for yet; ``start_int`` is None or the union of the chunks' `Chunk.started`.
     """
 
     __slots__ = ("at", "checkpoint_bits", "checkpoint_int", "chunks", "start_int")
 
-    def __init__(self, at: int, checkpoint: int) -> None:
+    def __init__(self, at: int) -> None:
         self.at = at
         self.chunks: list[Chunk] = []
-        self.checkpoint_bits = as_bytes(checkpoint)
+        self.checkpoint_bits: bytearray | None = None
         self.checkpoint_int: int | None = None
         self.start_int: int | None = None
 
     def checkpoint(self) -> int:
-        """Return the ordinals busy across the left edge. O(1) when nothing changed since the last call, else O(n / 8)."""
+        """Return the ordinals busy across the left edge, which have been set. O(n / 8), or O(1) if unchanged since then."""
         bits = self.checkpoint_int
         if bits is None:
-            bits = self.checkpoint_int = int.from_bytes(self.checkpoint_bits, "little")
+            bits = self.checkpoint_int = int.from_bytes(self.checkpoint_bits or b"", "little")
         return bits
 
-    def active(self, chunk: Chunk | None) -> int:
-        """Return the ordinals busy across the left edge of one of the chunks. O(chunks x n / 8), at machine speed.
+    def set_checkpoint(self, bits: int) -> None:
+        """Set the ordinals busy across the left edge."""
+        self.checkpoint_bits, self.checkpoint_int = as_bytes(bits), bits
 
-        None: across the right edge of the last one.
-        """
+    def across(self, size: int) -> int:
+        """Return the ordinals, all below *size*, busy across the right edge. O(entries + n / 8); makes no bitmaps."""
+        flags, result = bytearray(size), self.checkpoint()  # so many ordinals are set faster in a byte each than in a bit
+        for chunk in self.chunks:
+            for numbers, bitmaps in (chunk.all_starts(), chunk.all_ends()):
+                for number in numbers:
+                    flags[number] ^= 1
+                for bits in bitmaps:
+                    result ^= bits
+        return result ^ from_flags(flags)
+
+    def active(self, chunk: Chunk) -> int:
+        """Return the ordinals busy across the left edge of one of the chunks. O(chunks x n / 8), at machine speed."""
         bits = self.checkpoint()
         for each in self.chunks:
             if each is chunk:
@@ -305,21 +318,24 @@ class Group:
 
     def renumber(self, numbers: Mapping[int, int]) -> None:
         """Replace each ordinal by the one that *numbers* gives for it, in the chunks as well. O(entries + n / 8)."""
-        active = from_ordinals([numbers[number] for number in ordinals(self.checkpoint())], len(numbers))
+        if self.checkpoint_bits is not None:
+            active = from_ordinals([numbers[number] for number in ordinals(self.checkpoint())], len(numbers))
+            self.set_checkpoint(active)
         for chunk in self.chunks:
             chunk.renumber(numbers)
-        self.checkpoint_bits = as_bytes(active)
-        self.checkpoint_int = self.start_int = None
+        self.start_int = None
 
     def set_active(self, number: int) -> None:
-        """Set the bit of an ordinal in the checkpoint. O(1), amortised."""
-        set_bit(self.checkpoint_bits, number)
-        self.checkpoint_int = None
+        """Set the bit of an ordinal in the checkpoint, if that has been made. O(1), amortised."""
+        if self.checkpoint_bits is not None:
+            set_bit(self.checkpoint_bits, number)
+            self.checkpoint_int = None
 
     def set_inactive(self, number: int) -> None:
-        """Clear the bit of an ordinal in the checkpoint. O(1)."""
-        clear_bit(self.checkpoint_bits, number)
-        self.checkpoint_int = None
+        """Clear the bit of an ordinal in the checkpoint, if that has been made. O(1)."""
+        if self.checkpoint_bits is not None:
+            clear_bit(self.checkpoint_bits, number)
+            self.checkpoint_int = None
 
 
 def _late(late: Sequence[Any], key: Any, inclusive: bool, before: bool) -> list[int]:

@@ -12,7 +12,8 @@
 
 A chunk holds the starts and the ends that lie in it, each with its ordinal, and two bitmaps over the ordinals. A
 checkpoint holds the ordinals active, that is busy across the left edge, for the first of every ``stride`` chunks or so;
-the deltas of the chunks between lead from there to any other edge.
+the deltas of the chunks between lead from there to any other edge. Building an index makes none of these bitmaps: those of
+a chunk are made when a question first needs them, and a checkpoint likewise, with all that are missing before it.
 Which ordinals are busy in [a, b)? With c the first head at or after a, and d the last head at or before b:
 
     ends in (a, c]  |  active at c  |  start_bits of the chunks of [c, d)      |  starts in [d, b)
@@ -82,7 +83,8 @@ class OccupancyIndex:
     Complexity, with m spans in chunks of B: `add` O(log m + groups spanned), with an absorption, O(tail log B), once in
     tail / 2 additions, and with a cut, O(B), once in B / 2; O(1) while spans wait. `remove` O(log m + tail log B + groups
     spanned). `busy` O(log m + B + groups in the window), of which a group costs one OR at machine speed. The first of these
-    two when w spans wait costs O(w log w) more.
+    two when w spans wait costs O(w log w) more. A question costs O(B) more for each chunk whose bitmaps are not made yet, and
+    O(m) where checkpoints are not.
 
     >>> from bookcore.index.bitmap import ordinals
     >>> index = OccupancyIndex()
@@ -343,7 +345,7 @@ class OccupancyIndex:
             if low > high or low == len(chunks):
                 return self._busy_within(low - 1, start, end)
             numbers, bitmaps = chunks[low - 1].ends_after(start, self.closed, self.worth)
-        result = chunks[low].group.active(chunks[low])
+        result = self._active(chunks[low])
         at = low
         while at < high:
             chunk = chunks[at]
@@ -360,11 +362,24 @@ class OccupancyIndex:
             bitmaps += more[1]
         return result | marked((numbers, bitmaps), (self.size >> 3) + 1)
 
+    def _active(self, chunk: Chunk) -> int:
+        """Return the ordinals busy across the left edge of a chunk. As `Group.active`, if the checkpoint has been made.
+
+        Else it is made, and all those before it that have not been: O(entries before it), once.
+        """
+        group = chunk.group
+        known = group.at
+        while self.groups[known].checkpoint_bits is None:
+            known -= 1
+        for before, each in pairwise(self.groups[known : group.at + 1]):
+            each.set_checkpoint(before.across(self.size))
+        return group.active(chunk)
+
     def _busy_within(self, at: int, start: Any, end: Any) -> int:
         """Answer for a span inside chunk *at*: which ordinals are busy at its start, and which start in it."""
         chunk, closed = self.chunks[at], self.closed
         length = (self.size >> 3) + 1
-        bits = chunk.group.active(chunk)
+        bits = self._active(chunk)
         columns = (chunk.starts, chunk.ends), chunk.late()
         for starts, ends in columns:
             # half-open: a span that starts at `start` covers it; closed: it does as well, but is found below
@@ -475,7 +490,9 @@ class OccupancyIndex:
         if len(group.chunks) <= 2 * self.stride:
             return
         middle = len(group.chunks) // 2
-        other = Group(group.at + 1, group.active(group.chunks[middle]))
+        other = Group(group.at + 1)
+        if group.checkpoint_bits is not None:
+            other.set_checkpoint(group.active(group.chunks[middle]))
         other.chunks = group.chunks[middle:]
         del group.chunks[middle:]
         group.start_int = None
@@ -548,7 +565,6 @@ class OccupancyIndex:
         fresh = self._empty(size, len(keys) + len(opened))
         fresh.heads = _choose_heads(fresh.limit, keys, end_keys)
         search, end_search = self.end_search, self.search  # here for a head among keys, so the other way round
-        fresh.groups.append(Group(0, from_ordinals(opened, size)))
         low = end_low = 0
         for head in [*fresh.heads, None]:
             high = len(keys) if head is None else search(keys, head, low)
@@ -557,6 +573,7 @@ class OccupancyIndex:
             ended = Column(end_keys[end_low:end_high], end_numbers[end_low:end_high])
             fresh._append(begun, ended)
             low, end_low = high, end_high
+        fresh.groups[0].set_checkpoint(from_ordinals(opened, size))
         fresh._settle_all()
         return fresh
 
@@ -616,15 +633,14 @@ class OccupancyIndex:
         return fresh
 
     def _append(self, starts: Column, ends: Column) -> None:
-        """Append a chunk of these columns, and make its bitmaps. O(B + n / 8), amortised."""
+        """Append a chunk of these columns, whose bitmaps are made when they are asked for. O(1)."""
         groups = self.groups
-        if not groups:
-            groups.append(Group(0, 0))
-        elif len(groups[-1].chunks) == self.stride:
-            groups.append(Group(len(groups), groups[-1].active(None)))
+        if not groups or len(groups[-1].chunks) == self.stride:
+            groups.append(Group(len(groups)))
+            if len(groups) == 1:  # no ordinal is busy before the first key, unless its span is unbounded
+                groups[0].set_checkpoint(0)
         group = groups[-1]
         chunk = Chunk(group, starts, ends)
-        chunk.delta()  # else the first question would make those of all chunks that it reads
         self.chunks.append(chunk)
         group.chunks.append(chunk)
 
@@ -683,8 +699,10 @@ class OccupancyIndex:
         for at, chunk in enumerate(self.chunks):
             group = chunk.group
             if chunk is group.chunks[0]:
-                known_active = int.from_bytes(group.checkpoint_bits, "little")
-                must(known_active == active, f"the checkpoint of group {group.at} is wrong")
+                known = group.checkpoint_bits
+                must(known is not None or group.at > 0, "the first checkpoint is missing")
+                is_right = known is None or int.from_bytes(known, "little") == active
+                must(is_right, f"the checkpoint of group {group.at} is wrong")
                 must(group.checkpoint_int in (None, active), f"the checkpoints of group {group.at} differ")
                 if group.start_int is not None:
                     started = 0
