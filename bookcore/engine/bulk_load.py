@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 from bookcore.engine.log import facts_of
 from bookcore.engine.state import CalendarState
 from bookcore.index.column import SHARED
-from bookcore.index.dictionary_column import DictionaryColumn, dictionary_encode, places_in
+from bookcore.index.dictionary_column import DictionaryColumn, are_spans, dictionary_encode, places_in
 from bookcore.model.change import Booked
 from bookcore.model.event import BookingEvent
 from bookcore.model.keys import OWN_KEYS, KeyFamily, is_one_kind, normal
@@ -277,14 +277,15 @@ def spans_of(keys: KeyFamily, starts: Sequence[Any], ends: Sequence[Any]) -> tup
         if zones not in ({None}, {UTC}):
             return None
     keys.admit(starts[0], ends[0])  # one span is enough to check whether the calendar takes keys of this type
-    low, high = (starts, ends) if columns is None else (column.places for column in columns)  # places are ordered as keys
+    if columns is not None:  # places are in the order of the keys
+        low, high = columns
+        places: Any = low.places, high.places  # arrays
+        return (low, high) if are_spans(keys.closed, *places) else None
     if keys.closed:
-        valid = not any(map(lt, high, low)) and all(map(eq, starts, starts)) and all(map(eq, ends, ends))
+        valid = not any(map(lt, ends, starts)) and all(map(eq, starts, starts)) and all(map(eq, ends, ends))
     else:
-        valid = all(map(lt, low, high))  # also excludes NaN
-    if not valid:
-        return None
-    return (starts, ends) if columns is None else (columns[0], columns[1])
+        valid = all(map(lt, starts, ends))  # also excludes NaN
+    return (starts, ends) if valid else None
 
 
 def suspects(

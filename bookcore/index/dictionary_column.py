@@ -15,10 +15,10 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, compress, count, islice, repeat
-from operator import add, eq, itemgetter, le, lt, mul
+from operator import add, eq, itemgetter, le, mul
 from typing import Any
 
-from bookcore.index.lanes import BITS, field, lanes_of, sorted_lanes
+from bookcore.index.lanes import BITS, ROWS, count_below, field, lanes_of, sorted_lanes
 
 _AT_ONCE = 1 << 16
 """How many values `places_in` looks up together."""
@@ -184,7 +184,7 @@ def sort_rows(
     >>> list(rows), list(map(list, columns))
     ([2, 1, 0], [[0, 0, 1], [5, 7, 3], [6, 8, 4]])
     """
-    if all(map(le, owners, islice(owners, 1, None))):
+    if is_ascending(owners):
         keys = list(map(add, map(mul, owners, repeat(rank_count)), ranks))
         if all(map(le, keys, islice(keys, 1, None))):
             return array("I", range(len(keys))), owners, ranks, end_ranks
@@ -203,15 +203,50 @@ def sort_rows(
     return rows, owners, ranks, array(end_ranks.typecode, take(end_ranks, rows))
 
 
+def is_ascending(numbers: array[int]) -> bool:
+    """Tell whether no number is below the one before it. O(n), in C.
+
+    >>> is_ascending(array("H", [2, 2, 5]))
+    True
+    """
+    return count_below(numbers[1:], numbers[:-1]) == 0
+
+
+def are_below(numbers: array[int] | bytes, limit: int) -> bool:
+    """Tell whether all of some unsigned numbers are below a limit. O(n), in C.
+
+    >>> are_below(array("H", [2, 0, 5]), 6), are_below(bytes(3), 0)
+    (True, False)
+    """
+    if isinstance(numbers, bytes):
+        return not numbers.translate(None, bytes(range(min(limit, 256))))
+    if limit >> 8 * numbers.itemsize:
+        return True
+    return count_below(numbers, array(numbers.typecode, [limit]) * len(numbers)) == len(numbers)
+
+
 def run_bounds(numbers: array[int]) -> list[int]:
     """Return the position at which each run of equal numbers begins, and their end; there is a number. O(n), in C.
 
     >>> run_bounds(array("H", [7, 7, 7, 2, 5, 5]))
     [0, 3, 4, 6]
     """
-    lanes = int.from_bytes(numbers, "little")
-    changes = (lanes ^ lanes >> 8 * numbers.itemsize).to_bytes(len(numbers) * numbers.itemsize, "little")
-    return [0, *compress(range(1, len(numbers)), array(numbers.typecode, changes)), len(numbers)]
+    bounds = [0]
+    for at in range(0, len(numbers), ROWS):
+        part = numbers[at : at + ROWS + 1]
+        lanes = int.from_bytes(part, "little")
+        changes = (lanes ^ lanes >> 8 * part.itemsize).to_bytes(len(part) * part.itemsize, "little")
+        bounds += compress(range(at + 1, at + len(part)), array(part.typecode, changes))
+    return [*bounds, len(numbers)]
+
+
+def are_spans(closed: bool, starts: array[int], ends: array[int]) -> bool:
+    """Tell whether each start is before its end; with *closed*, whether none is after it. O(n), in C.
+
+    >>> are_spans(False, array("H", [1, 5]), array("H", [2, 5])), are_spans(True, array("H", [1, 5]), array("H", [2, 5]))
+    (False, True)
+    """
+    return count_below(ends, starts) == 0 if closed else count_below(starts, ends) == len(starts)
 
 
 def has_overlap(closed: bool, ranks: array[int], end_ranks: array[int], bounds: Sequence[int]) -> bool:
@@ -224,7 +259,12 @@ def has_overlap(closed: bool, ranks: array[int], end_ranks: array[int], bounds: 
     >>> has_overlap(True, array("I", [5, 7, 3]), array("I", [7, 8, 4]), [0, 2, 3])
     True
     """
-    starts_before_end = bytes(map(le if closed else lt, islice(ranks, 1, None), end_ranks))
+    firsts, lasts = bounds[1:-1], [bound - 1 for bound in bounds[1:-1]]
     # the last row of each owner but the last owner is followed by a row of another owner
-    last_rows = take(starts_before_end, [bound - 1 for bound in bounds[1:-1]])
-    return starts_before_end.count(1) > last_rows.count(1)
+    of_others = array(ranks.typecode, take(ranks, firsts)), array(ranks.typecode, take(end_ranks, lasts))
+    return _count_overlaps(closed, ranks[1:], end_ranks[:-1]) > _count_overlaps(closed, *of_others)
+
+
+def _count_overlaps(closed: bool, starts: array[int], ends: array[int]) -> int:
+    """Return how many of the spans that end at *ends* reach the start beside that end."""
+    return len(starts) - count_below(ends, starts) if closed else count_below(starts, ends)

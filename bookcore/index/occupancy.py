@@ -83,8 +83,8 @@ class OccupancyIndex:
     Complexity, with m spans in chunks of B: `add` O(log m + groups spanned), with an absorption, O(tail log B), once in
     tail / 2 additions, and with a cut, O(B), once in B / 2; O(1) while spans wait. `remove` O(log m + tail log B + groups
     spanned). `busy` O(log m + B + groups in the window), of which a group costs one OR at machine speed. The first of these
-    two when w spans wait costs O(w log w) more. A question costs O(B) more for each chunk whose bitmaps are not made yet, and
-    O(m) where checkpoints are not.
+    two when w spans wait costs O(w log w) more. A question costs O(B) more for each chunk whose bitmaps are not made yet,
+    and O(m) where checkpoints are not.
 
     >>> from bookcore.index.bitmap import ordinals
     >>> index = OccupancyIndex()

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from bookcore.index import dictionary_column
 from bookcore.index.dictionary_column import (
     DictionaryColumn,
+    are_below,
     dictionary_encode,
     has_overlap,
+    is_ascending,
     places_in,
     run_bounds,
     sort_rows,
@@ -97,6 +99,15 @@ def test_runs_are_what_groupby_finds(numbers: list[int], code: str) -> None:
     """Where each begins and the last ends, with numbers that differ in any of their bytes."""
     lengths = [len(list(same)) for _, same in groupby(numbers)]
     assert run_bounds(array(code, numbers)) == list(accumulate(lengths, initial=0))
+
+
+@given(st.sampled_from("BHI"), st.lists(st.sampled_from([0, 1, 2, 127, 128, 255]), max_size=9), st.data())
+def test_numbers_below_a_limit_and_in_order_are_told(code: str, numbers: list[int], data: st.DataObject) -> None:
+    """In arrays of each width and in bytes, with limits that are among the numbers and past the highest of that width."""
+    limit = data.draw(st.sampled_from([0, 1, 128, 255, 256, 65_535, 65_536, 1 << 32, 1 << 40]))
+    right = all(number < limit for number in numbers)
+    assert are_below(array(code, numbers), limit) == are_below(bytes(numbers), limit) == right
+    assert is_ascending(array(code, numbers)) == (sorted(numbers) == numbers)
 
 
 @given(st.lists(st.lists(st.tuples(numbers(1 << 16), numbers(3)), min_size=1, max_size=5), min_size=1, max_size=9))

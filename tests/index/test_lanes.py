@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookcore.index import lanes
-from bookcore.index.lanes import BITS, field, lanes_of, ones, sorted_lanes, widened
+from bookcore.index.lanes import BITS, count_below, field, lanes_of, ones, sorted_lanes, widened
 
 
 @given(st.sampled_from("BHI"), st.lists(st.integers(0, 255), max_size=20))
@@ -27,6 +27,17 @@ def test_a_column_comes_back_from_its_lanes(code: str, numbers: list[int]) -> No
 def test_a_widened_column_has_eight_bytes_a_row(code: str, numbers: list[int], added: int) -> None:
     """Each number is there, with what is added to it."""
     assert widened(array(code, numbers), added) == array("q", [number + added for number in numbers])
+
+
+@given(st.sampled_from("BHI"), st.data())
+def test_numbers_below_others_are_counted(code: str, data: st.DataObject) -> None:
+    """The highest ones as well, which leave no bit free, and where the last part has few rows."""
+    bits = 8 * array(code).itemsize
+    numbers = st.sampled_from([0, 1, 2, (1 << bits - 1) - 1, 1 << bits - 1, (1 << bits) - 1])
+    rows = data.draw(st.lists(st.tuples(numbers, numbers), max_size=12))
+    rows = rows * data.draw(st.sampled_from([1, lanes.ROWS // 7]))
+    low, high = (array(code, [row[side] for row in rows]) for side in (0, 1))
+    assert count_below(low, high) == sum(one < other for one, other in rows)
 
 
 @given(st.lists(st.tuples(st.integers(0, (1 << 29) - 1), st.integers(0, (1 << 32) - 1)), max_size=30))

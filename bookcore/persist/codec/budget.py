@@ -96,7 +96,7 @@ class Budget:
                 if value not in others:
                     others.append(value)
 
-    def charge_hashes_of_each(self, values: list[Any], lengths: Iterable[int]) -> None:
+    def charge_hashes_of_each(self, values: Sequence[Any], lengths: Iterable[int]) -> None:
         """Charge sets or dicts of these *lengths*, which are going to hold *values* in turn."""
         if _may_collide(values):
             start = 0

@@ -26,7 +26,7 @@ from operator import attrgetter
 from types import NoneType
 from typing import Any, NamedTuple, TypeAlias
 
-from bookcore.index.dictionary_column import PART, take
+from bookcore.index.dictionary_column import PART, DictionaryColumn, are_below, take
 from bookcore.model.errors import attempt
 from bookcore.persist.codec.blob import MAX_DEPTH, BlobReader, BlobWriter, Unreadable, Unwritable, width_for
 from bookcore.persist.codec.budget import Budget
@@ -50,7 +50,7 @@ class KeyColumn(NamedTuple):
     """A column of keys.
 
     ``cls``: for a column to be written, the exact type of all values that are not None, if it is known.
-    ``values``: a list; in a column to be written that has a table, a `DictionaryColumn`.
+    ``values``: a list, or a `DictionaryColumn` of the table.
     ``table`` and ``entries``: for a column that was read as one table, or will be, the table and the place of each row.
     ``normals``: the table in index form, added when `decode_state` checks the column.
     """
@@ -167,7 +167,7 @@ def decode_numbers(
         raise Unreadable("numbers of an unknown width")
     numbers: Any = bytes(src.fixed(count)) if code == "B" else src.numbers(code, count)
     src.finish()
-    if count and below is not None and max(numbers) >= below:
+    if below is not None and not are_below(numbers, below):
         raise Unreadable(f"a number {max(numbers)} where all should be below {below}")
     checked: Sequence[int] = numbers
     return checked
@@ -256,7 +256,7 @@ class _Reader(ColumnReader):
         # the table and the entries of its rows, if the whole column is one table
         self.outermost_table: tuple[list[Any], array[Any]] | None = None
 
-    def column(self, rows: int) -> list[Any]:
+    def column(self, rows: int) -> Sequence[Any]:
         code = self.byte()
         if (code == _EMPTY) != (rows == 0):
             raise Unreadable("a column without rows where some are expected, or the reverse")
@@ -283,7 +283,7 @@ class _Reader(ColumnReader):
         groups = [iter(self._node(self.byte(), counts[kind])) for kind in range(kinds)]
         return list(map(next, map(groups.__getitem__, kind_of_each_row)))
 
-    def _node(self, code: int, rows: int) -> list[Any]:
+    def _node(self, code: int, rows: int) -> Sequence[Any]:
         if code != _TABLE:
             return self._decoded(self._family(code), rows)
         size = self.size()
@@ -295,10 +295,12 @@ class _Reader(ColumnReader):
             raise Unreadable("a table of values that are not put in tables")
         distinct = self._decoded(family, size)
         self.outermost_table = distinct, entries
-        values = list(map(distinct.__getitem__, entries))  # IndexError for an entry past the end of the table
+        if not are_below(entries, size):
+            raise Unreadable("an entry past the end of its table")
         if self._depth == 1 or self._compared:
             self.budget.charge_shared(distinct, entries)
-        return values
+        values = DictionaryColumn(distinct, entries)
+        return values if self._compared and self._depth == 1 else list(values)
 
     def _decoded(self, family: Family, rows: int) -> list[Any]:
         if not family.scalar:

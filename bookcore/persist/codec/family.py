@@ -10,7 +10,7 @@ are abstract here and implemented by `columns`, so that no family imports the mo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -90,5 +90,5 @@ class ColumnReader(BlobReader, ABC):
     """All rows of the outermost column are being read, as values of one family."""
 
     @abstractmethod
-    def column(self, rows: int) -> list[Any]:
+    def column(self, rows: int) -> Sequence[Any]:
         """Return the values of a column of *rows* rows."""

@@ -7,7 +7,7 @@ each other's way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import datetime, time
 from operator import is_not
@@ -45,10 +45,15 @@ def classes_in(state: State, known: dict[str, type], path: object) -> dict[str, 
     names = state.classes
     of_events = {
         names[state.event_type],
-        *(names[kind] for kind in {*state.bookings.kinds, *state.released.kinds}),
+        *(names[kind] for kind in _distinct(state.bookings.kinds) | _distinct(state.released.kinds)),
     }
-    of_resources = {names[kind] for kind in set(state.resources.kinds)} - {CODEC}
+    of_resources = {names[kind] for kind in _distinct(state.resources.kinds)} - {CODEC}
     return {**resolve(path, of_events, known, BookingEvent), **resolve(path, of_resources, known, Resource)}
+
+
+def _distinct(kinds: Sequence[int]) -> set[int]:
+    """Return which numbers there are; mostly it is one. O(n)."""
+    return {kinds[0]} if kinds and kinds.count(kinds[0]) == len(kinds) else set(kinds)
 
 
 def rebuild(calendar: CalendarState, state: State, classes: dict[str, type]) -> None:
@@ -248,9 +253,9 @@ def event_maker(cls: type) -> Callable[..., Any]:
     return make
 
 
-def _event_makers(state: State, kinds: Iterable[int], classes: dict[str, type]) -> dict[int, Callable[..., Any]]:
+def _event_makers(state: State, kinds: Sequence[int], classes: dict[str, type]) -> dict[int, Callable[..., Any]]:
     """Return for each of these places of a class a function that makes its bookings."""
-    return {kind: event_maker(classes[state.classes[kind]]) for kind in set(kinds)}
+    return {kind: event_maker(classes[state.classes[kind]]) for kind in _distinct(kinds)}
 
 
 def _kept(
@@ -259,7 +264,7 @@ def _kept(
     """Return the events that say more than their rows, or say it otherwise, by number."""
     rows = state.bookings
     count, keys = len(rows.ids), rows.keys
-    found = {kind: classes[state.classes[kind]] for kind in set(rows.kinds)}
+    found = {kind: classes[state.classes[kind]] for kind in _distinct(rows.kinds)}
     own_class = set(found.values()) != {BookingEvent}
     # keys with a zone come back in it, and the index holds them in UTC
     # keys that hardly repeat are in no table: then `_spans` takes only those that are their own index form

@@ -26,6 +26,7 @@ calendar that is built from the state. Deadlines of expired holds are only told,
 from __future__ import annotations
 
 import struct
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -36,6 +37,8 @@ from types import NoneType
 from typing import Any
 
 from bookcore.engine.buffers import token_of
+from bookcore.index.column import SHARED
+from bookcore.index.dictionary_column import are_spans
 from bookcore.index.id_table import count_up
 from bookcore.model.keys import AS_THEY_ARE, OWN_KEYS, normal
 from bookcore.model.lengths import wrong_with
@@ -477,18 +480,19 @@ def _check_spans(keys: KeyColumn, closed: bool, budget: Budget) -> KeyColumn:
             starts, ends = islice(normals, half), islice(normals, half, None)
         else:
             keys = keys._replace(normals=normals)
-            if normals is points or all(map(is_, normals, points)):
-                starts, ends = islice(keys.values, half), islice(keys.values, half, None)
-            else:
-                places: Any = keys.entries
-                starts = map(normals.__getitem__, places[:half])
-                ends = map(normals.__getitem__, places[half:])
+            places: Any = keys.entries
+            starts, ends = places[:half], places[half:]
+            if not (len(types) == 1 and types <= SHARED.keys() and all(map(lt, normals, islice(normals, 1, None)))):
+                starts, ends = map(normals.__getitem__, starts), map(normals.__getitem__, ends)
         if type(None) in types:
             pairs = [
                 pair for pair in zip(starts, ends, strict=True) if pair[0] is not None and pair[1] is not None
             ]
             starts, ends = [start for start, _ in pairs], [end for _, end in pairs]
-        in_order = not any(map(lt, ends, starts)) if closed else all(map(lt, starts, ends))
+        if isinstance(starts, array):  # places, which are in the order of the keys
+            in_order = are_spans(closed, starts, ends)
+        else:
+            in_order = not any(map(lt, ends, starts)) if closed else all(map(lt, starts, ends))
     except (Unreadable, MemoryError):
         raise
     except Exception as exc:

@@ -17,8 +17,8 @@ from array import array
 from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import chain, islice
-from operator import attrgetter, le, lt, sub
+from itertools import chain
+from operator import attrgetter, lt, sub
 from typing import Any
 
 from bookcore.index.column import SHARED
@@ -27,6 +27,7 @@ from bookcore.index.dictionary_column import (
     code_for,
     dictionary_encode,
     has_overlap,
+    is_ascending,
     run_bounds,
     sort_rows,
     take,
@@ -100,7 +101,7 @@ def _load_ranked(
     numbers = _numbers(records)
     owners = numbers
     rows: Sequence[int] = range(len(numbers))
-    bounds = run_bounds(owners) if all(map(le, owners, islice(owners, 1, None))) else None
+    bounds = run_bounds(owners) if is_ascending(owners) else None
     # where each start comes after the end before it, the rows of a resource are in order
     if bounds is None or has_overlap(closed, ranks, end_ranks, bounds):
         rows, owners, ranks, end_ranks = sort_rows(owners, ranks, end_ranks, len(keys))
