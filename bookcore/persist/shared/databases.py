@@ -18,7 +18,7 @@ from bookcore.persist.journal.reading import Asked, Progress
 from bookcore.persist.shared.address import place_text
 from bookcore.persist.shared.partitioned.division import agree, first_number, is_divided, whole_faults
 from bookcore.persist.shared.partitioned.merging import digest_of
-from bookcore.persist.shared.pgconnection import options_of
+from bookcore.persist.shared.pgconnection import SESSION, options_of
 from bookcore.persist.shared.pgerrors import error_of
 from bookcore.persist.shared.pgreplay import Replayed, write_tables
 from bookcore.persist.shared.pgschema import (
@@ -162,6 +162,7 @@ def _connected(where: Address, what: str) -> Iterator[Any]:
     """Give a connection, which waits as long as the server works; what that raises is raised as an error of ours."""
     try:
         with psycopg.connect(**options_of(where.server, PATIENCE)) as connection:
+            connection.execute(SESSION)
             yield connection
     except psycopg.Error as exc:
         raise error_of(exc, where.name, what, 0) from exc

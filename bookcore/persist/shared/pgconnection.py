@@ -15,6 +15,11 @@ CANCELLING = 1.0
 """How many seconds cancelling may take, and its answer as well, until the connection is given up."""
 LONGEST = 32_767
 """How many seconds the system and the server are set to wait at most; systems take no more."""
+SESSION = """
+SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; SET bytea_output = hex; SET extra_float_digits = 1;
+SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;
+"""
+"""Sets what is relied on here, and what the address, the role or the database may have set otherwise."""
 _WATCH = """
 SELECT set_config(name, wanted, false) FROM pg_settings JOIN (VALUES
     ('tcp_user_timeout', %(milliseconds)s), ('tcp_keepalives_idle', %(seconds)s),
@@ -89,7 +94,7 @@ def connected(server: str, timeout: float) -> Any:
     connection = Connection.connect(**options_of(server, patience))
     connection.patience = patience
     try:
-        connection.execute(_WATCH, {"seconds": str(seconds), "milliseconds": str(1000 * seconds)})
+        connection.execute(SESSION + _WATCH, {"seconds": str(seconds), "milliseconds": str(1000 * seconds)})
     except BaseException:
         connection.close()
         raise

@@ -12,7 +12,8 @@ from bookcore.persist.journal.errors import JournalError, JournalTimeoutError, R
 _REASONS = {
     "53100": "the disk of the server is full; make room there, and repeat the call",
     "42P01": "a table of bookcore is gone; bring back a backup of the database",
-    "25006": "the server takes no changes (a standby?); name the primary, target_session_attrs=read-write or read_only=True",
+    "25006": "the server takes no changes (a standby, or default_transaction_read_only is on); name the primary, "
+             "target_session_attrs=read-write or read_only=True",
 }
 _WAYS = {
     r"[Cc]onnection refused|No such file or directory|resolve host|timeout expired|timed out|no route to host":

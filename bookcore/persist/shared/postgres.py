@@ -81,7 +81,6 @@ PREPARE bookcore_append (text, bigint, bigint, bigint[], bytea[], boolean) AS
     moved AS (UPDATE bookcore.calendar SET position = $2 + cardinality($4), mark = $4[cardinality($4)]
               WHERE name = $1 AND EXISTS (SELECT FROM head) RETURNING 1)
     SELECT 1 / count(*), pg_notify('bookcore', $2 + cardinality($4) || ' ' || $1) FROM moved;
-SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET lock_timeout = %(wait)s
 """
 _LOCK = """

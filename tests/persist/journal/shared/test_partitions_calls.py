@@ -243,6 +243,31 @@ def test_an_id_is_given_once_in_all_partitions(rooms: Any, parted: Callable[...,
         rooms.remove_booking("nobody")
 
 
+def test_settings_of_a_role_or_an_address_make_no_difference(divided: str, parted: Callable[..., Any]) -> None:
+    """Neither to what is written, nor to what is understood of an error, nor to the clock."""
+    settings = {
+        "bytea_output": "escape", "standard_conforming_strings": "off", "extra_float_digits": "-15",
+        "default_transaction_isolation": "serializable",
+    }  # fmt: skip
+    options = "%20".join(f"-c%20{setting}%3D{value}" for setting, value in settings.items())
+    odd = f"{divided}&client_encoding=LATIN1&options={options}"
+    id = "\u65e5\\x41"
+    calendar = Calendar.open(odd, follow=False)
+    low, high = apart(calendar)
+    with calendar.transaction():
+        for room in low, high, id:
+            calendar.add_resource(Resource(room))
+    assert all(abs(part.recorder.journal.skew) < 60 for part in calendar.parts)
+    calendar.book(low, 1, 2, id=id, name=id)
+    for other in parted(), Calendar.open(odd, follow=False, partitions=[calendar.partition_of(high)]):
+        with pytest.raises(DuplicateBookingError) as caught:
+            other.book(high, 1, 2, id=id)
+        assert caught.value.booking == id
+        other.close()
+    calendar.close()
+    assert databases.check(divided).faults == databases.check(odd).faults == ()
+
+
 def test_many_ids_take_one_lock_and_wait_for_those_that_take_one_each(
     rooms: Any, divided: str, postgres_server: PostgresServer
 ) -> None:
