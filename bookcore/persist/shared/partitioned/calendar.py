@@ -142,6 +142,10 @@ class PartitionedCalendar:
         """The numbers of the partitions that it holds."""
         return tuple(self._by_number)
 
+    @property
+    def _not_held(self) -> tuple[int, ...]:
+        return tuple(number for number in range(self.partitions) if number not in self._by_number)
+
     def partition_of(self, resource: Any) -> int:
         """Return the number of the partition that a resource is in, or would be; it may be given by its id."""
         number = self._number_of(resource)
@@ -171,20 +175,21 @@ class PartitionedCalendar:
         return next((part for part in self.parts if booking in part.calendar), None)
 
     def _lacking(self, booking: Any) -> Part:
-        """Return the partition that knows best why a booking is not there. Raises: `PartitionNotHeldError`."""
-        id = booking.id if is_a(booking, BookingEvent) else booking
+        """Return the partition that knows best why a booking is not there.
+
+        Raises: `PartitionNotHeldError` for an id that a partition which is not held may have, also if a hold ran out with it.
+        """
+        is_event = is_a(booking, BookingEvent)
+        if not self._is_whole and not is_event:
+            raise PartitionNotHeldError(self.name, f"booking {booking!r}", self._not_held, self.held)
+        id = booking.id if is_event else booking
         for part in self.parts:
             try:
                 if id in part.state.holds.expired:
                     return part
             except TypeError:  # unhashable
                 break
-        if not self._is_whole and not is_a(booking, BookingEvent):
-            others = tuple(number for number in range(self.partitions) if number not in self._by_number)
-            raise PartitionNotHeldError(self.name, f"booking {booking!r}", others, self.held)
-        if is_a(booking, BookingEvent):
-            return self._of_resource(booking._resource)
-        return self.parts[0]
+        return self._of_resource(booking._resource) if is_event else self.parts[0]
 
     def _on_booking(self, name: str, event_or_id: Any, /, *args: Any, **options: Any) -> Any:
         """Call a method of the partition that has a booking."""
@@ -802,19 +807,24 @@ class PartitionedCalendar:
         yield self
 
     def history(self, booking_or_resource: Any) -> Any:
-        """See `Calendar.history`: of a resource, in its partition; of a booking, in the one that has it, or had it."""
+        """See `Calendar.history`: of a resource, in its partition; of a booking, in the one that has it, or had it.
+
+        Raises: `PartitionNotHeldError` for what a partition that is not held may have had.
+        """
         what = booking_or_resource
         if is_a(what, BookingEvent):
             return self._of_resource(what._resource).calendar.history(what)
         part = self._with_booking(what)
         if part is not None:
             return part.calendar.history(what)
-        part = self._of_resource(what)
-        found = part.calendar.history(what)
-        if found or part.state.registry.find(what) is not None:
-            return found
-        others = (other.calendar.history(what) for other in self.parts if other is not part)
-        return next(filter(None, others), found)
+        own = self._number_of(what)
+        for part in sorted(self.parts, key=lambda each: each.number != own):
+            found = part.calendar.history(what)
+            if found or part.state.registry.find(what) is not None:
+                return found
+        if not self._is_whole:
+            raise PartitionNotHeldError(self.name, what, self._not_held, self.held)
+        return found
 
     def barrier(self) -> None:
         """See `Calendar.barrier`."""

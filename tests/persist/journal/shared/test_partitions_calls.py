@@ -750,6 +750,30 @@ def test_processes_that_hold_some_partitions_answer_together_as_one_that_holds_a
     assert "of which it holds 0, 3" in repr(some)
 
 
+def test_a_calendar_that_holds_some_partitions_says_what_it_cannot_know(rooms: Any, parted: Callable[..., Any]) -> None:
+    """Of a booking by its id: whether it is in another partition, after it was released in this one, or has run out."""
+    low, high = apart(rooms)
+    now = 100
+    rooms.close()
+    rooms = parted(clock=lambda: now)
+    some = parted(partitions=[rooms.partition_of(low)], clock=lambda: now)
+    rooms.hold(low, 1, 2, ttl=5, id="held")
+    now += 10
+    rooms.hold(high, 1, 2, ttl=5, id="held")
+    rooms.book(high, 3, 4, id="far")
+    some.catch_up()
+    for call in (some.get, some.confirm, some.remove_booking, some.change, some.history):
+        for id in "far", "held" if call != some.history else "nobody":
+            with pytest.raises(PartitionNotHeldError):
+                call(id)
+    assert rooms.confirm("held").resource.id == high
+    for id in "one", "two", "three", "four":  # wherever a resource of this id would be
+        rooms.book(low, 3, 4, id=id)
+        rooms.remove_booking(id)
+        some.catch_up()
+        assert [type(entry.change) for entry in some.history(id)] == [changes.Booked, changes.Released]
+
+
 # -- opening -----------------------------------------------------------------------------------------
 
 
