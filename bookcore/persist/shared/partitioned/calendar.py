@@ -379,10 +379,16 @@ class PartitionedCalendar:
         if not rows or not all(is_a(event, BookingEvent) for event in rows):
             return int(self.parts[0].calendar.load(rows))
         groups = self._grouped(rows, lambda event: event._resource)
-        for part, some in groups:
-            for event in some:
-                if event._id is not None:
-                    self._check_id(event._id, part)
+        named = [(event._id, part) for part, some in groups for event in some if event._id is not None]
+        for id, part in named:
+            self._check_id(id, part)
+        ledgers = [part.state.ledger for part in self.parts]
+        # an id whose own code raises is looked up as any other id is that may be taken
+        taken = attempt(lambda: [pair for pair in named if any(each.number_of(pair[0]) for each in ledgers)], named)
+        if taken:
+            self._settle()
+            for id, part in taken:
+                self._refuse_elsewhere(id, part)
         with self._joint([part for part, _ in groups]):
             return sum(part.calendar.load(some) for part, some in groups)
 

@@ -243,6 +243,21 @@ def test_an_id_is_given_once_in_all_partitions(rooms: Any, parted: Callable[...,
         rooms.remove_booking("nobody")
 
 
+def test_a_load_is_refused_an_id_of_another_partition_at_once(rooms: Any, parted: Callable[..., Any]) -> None:
+    """Also in a what-if, of which the database never hears, and in a transaction, which goes on without it."""
+    low, high = apart(rooms)
+    rooms.book(low, 1, 2, id="talk")
+    for kind in "what_if", "transaction":
+        with getattr(rooms, kind)():
+            with pytest.raises(DuplicateBookingError, match="'talk' exists already: in another partition"):
+                rooms.load([BookingEvent(high, 1, 2), BookingEvent(high, 3, 4, id="talk")])
+            assert rooms.load([BookingEvent(high, 5, 6, id=kind)]) == 1
+    assert sorted(str(event.id) for event in rooms.bookings()) == ["talk", "transaction"]
+    other = parted()
+    rooms.remove_booking("talk")
+    assert other.load([BookingEvent(high, 1, 2, id="talk")]) == 1  # memory of the other one was behind
+
+
 def test_settings_of_a_role_or_an_address_make_no_difference(divided: str, parted: Callable[..., Any]) -> None:
     """Neither to what is written, nor to what is understood of an error, nor to the clock."""
     settings = {
