@@ -17,6 +17,8 @@ LAST = (1 << 62) - 1
 """A position after all others."""
 LEAST = 1 << 22
 """How many bytes of records there are before a checkpoint is due, at least."""
+_TIMES = int, type(None)
+"""The types of the time of a record. SQLite takes any value in any column."""
 NONE_MADE = ", and an opening that only reads, or says create=False, makes none"
 """The end of the reason why a journal that is not there cannot be opened."""
 FORKED: list[object] = []
@@ -140,7 +142,8 @@ def good_records(
         raise JournalReplacedError(name, what)
     found: list[Stored] = []
     for position, mark, record, time in rows[1:]:
-        if type(record) is not bytes or crc32(record, place.mark) != mark or place.position + 1 != position:  # as `after`
+        follows = type(record) is bytes and crc32(record, place.mark) == mark and place.position + 1 == position  # as `after`
+        if not follows or type(time) not in _TIMES:
             good = place.position
             way = f"as_of={good} opens the state before it, and `bookcore copy --as-of {good}` copies that"
             return found, JournalDamagedError(name, f"record {good + 1} is damaged or gone; {way}")
@@ -185,8 +188,8 @@ class SharedJournal(Protocol):
         Raises: `JournalDamagedError` if it is not there.
         """
         row = self.time_row(position)
-        if row is None:
-            raise JournalDamagedError(self.spot, f"record {position} is gone")
+        if row is None or type(row[0]) not in _TIMES:
+            raise JournalDamagedError(self.spot, f"record {position} is {'gone' if row is None else 'damaged'}")
         return row[0]
 
     def time_row(self, position: int) -> Sequence[int | None] | None:

@@ -22,9 +22,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import quote
 
+from bookcore.model.generic import Bounds
 from bookcore.persist.fs import FileSystem, sync_folder, words
 from bookcore.persist.journal.errors import (
     JournalClosedError,
@@ -118,12 +119,13 @@ class SqliteJournal(SharedJournal):
                 self._writer = self._connect(create)
                 self._begin(self._writer, create, begin or Beginning.empty())
                 self._reader = self._connect()
-                self._file = self._file_there()
-                self.bounds, *origin = self._writer.execute(_ORIGIN).fetchone()
+                path = os.path.realpath(self._path)  # where SQLite has its files
+                self._log, self._index = f"{path}-wal", f"{path}-shm"
+                self._files = self._files_there()
+                self.bounds, self.origin = self._told_origin(self._writer)
         except BaseException:
             self.close()
             raise
-        self.origin = Place(*origin)
 
     # -- opening -----------------------------------------------------------------------------------
 
@@ -207,6 +209,13 @@ class SqliteJournal(SharedJournal):
             raise JournalError(self.name, f"there is no calendar in it{NONE_MADE}")
         return False
 
+    def _told_origin(self, connection: sqlite3.Connection) -> tuple[str, Place]:
+        """Return the bounds, and the origin. SQLite takes any value in any column."""
+        found = connection.execute(_ORIGIN).fetchone()
+        if found is None or found[0] not in get_args(Bounds) or not all(type(number) is int for number in found[1:]):
+            raise JournalDamagedError(self.name, "what it says of the calendar as a whole is damaged or gone; bring back a backup")
+        return found[0], Place(*found[1:])
+
     def _format(self, connection: sqlite3.Connection) -> int:
         return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
@@ -238,9 +247,10 @@ class SqliteJournal(SharedJournal):
             return JournalError(self.name, f"{what}: the disk is full; make room there, and repeat the call")
         return JournalError(self.name, f"{what}: {exc}")
 
-    def _file_there(self) -> tuple[int, int]:
-        stat = os.stat(self._path)
-        return stat.st_dev, stat.st_ino
+    def _files_there(self) -> list[tuple[int, int]]:
+        """Return what tells the file from others, and its log and the index of that, which are there while it is open."""
+        stats = map(os.stat, (self._path, self._log, self._index))
+        return [(stat.st_dev, stat.st_ino) for stat in stats]
 
     def _check_process(self) -> None:
         """Raise in a process that was forked, where another thread may seem to hold a lock for ever."""
@@ -248,12 +258,16 @@ class SqliteJournal(SharedJournal):
             raise JournalClosedError.in_fork(self.name, self._pid)
 
     def _check_file(self) -> None:
-        """Raise unless the path leads to the file that was opened, which SQLite does not notice."""
+        """Raise unless the path leads to the files that were opened, which SQLite does not notice.
+
+        A process that opens the file without its log, or with another one, has an order of changes of its own.
+        """
         self._check_process()
         with suppress(OSError):
-            if self._file_there() == self._file:
+            if self._files_there() == self._files:
                 return
-        raise JournalReplacedError(self.name, "the file was removed or replaced while it was open; open the calendar anew")
+        what = "the file, or its -wal or -shm, was removed or replaced while it was open; open the calendar anew"
+        raise JournalReplacedError(self.name, what)
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -280,7 +294,10 @@ class SqliteJournal(SharedJournal):
     def head(self) -> Place:
         """See `SharedJournal.head`."""
         with self._to_read("cannot be read") as reader:
-            return Place(*reader.execute("SELECT position, mark FROM change ORDER BY position DESC LIMIT 1").fetchone())
+            found = reader.execute("SELECT position, mark FROM change ORDER BY position DESC LIMIT 1").fetchone()
+        if found is None:
+            raise JournalReplacedError(self.name, "its records are gone; bring back a backup, and open the calendar anew")
+        return Place(*found)
 
     def time_row(self, position: int) -> Any:
         """See `SharedJournal.time_row`."""
@@ -396,14 +413,13 @@ class SqliteJournal(SharedJournal):
         if self._sync:
             return
         self._check_file()
-        path = os.path.realpath(self._path)  # where SQLite has its files
         with self._told("may not be on the disk"):
-            fd = os.open(f"{path}-wal", os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+            fd = os.open(self._log, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
             try:
                 os.fsync(fd)
             finally:
                 os.close(fd)
-            sync_folder(self._fs, os.path.dirname(path))
+            sync_folder(self._fs, os.path.dirname(self._log))
 
     def close(self) -> None:
         """See `SharedJournal.close`."""

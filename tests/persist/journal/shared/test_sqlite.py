@@ -13,14 +13,16 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from bookcore import BookingEvent, Calendar, ConflictError, QueryError, Resource
+from bookcore import BookingEvent, Calendar, ConflictError, QueryError, Resource, copy_calendar
 from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError
+from bookcore.persist.history import read_log
 from bookcore.persist.journal.errors import (
     JournalClosedError,
     JournalDamagedError,
@@ -406,6 +408,7 @@ def test_a_class_that_is_not_handed_in_is_named(opened: Open, world: SimpleNames
         "UPDATE change SET record = 'text' WHERE position = 3",
         "DELETE FROM change WHERE position = 3",
         "UPDATE change SET record = (SELECT record FROM change WHERE position = 2) WHERE position = 3",
+        "UPDATE change SET time = 'noon' WHERE position = 3",
     ],
 )
 def test_a_record_that_was_changed_is_noticed(statement: str, opened: Open, tmp_path: Path) -> None:
@@ -436,9 +439,38 @@ def test_records_that_do_not_follow_are_noticed(opened: Open, tmp_path: Path) ->
     ask(tmp_path, "DELETE FROM change WHERE position = 3")
 
 
-@pytest.mark.parametrize("way", ["older", "another", "gone"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM calendar", "UPDATE calendar SET bounds = '()'", "UPDATE calendar SET origin = 'zero'",
+        "UPDATE change SET time = 'noon'", "DELETE FROM change",
+    ],
+)  # fmt: skip
+def test_what_no_calendar_has_written_is_damage(statement: str, opened: Open, tmp_path: Path) -> None:
+    """In whatever row and column, since SQLite takes any value in each; a calendar that is open reads only what is new."""
+    address, one = f"sqlite:///{tmp_path}/rooms.db", booked(opened)
+    ask(tmp_path, statement)
+    calls: list[Callable[[], Any]] = [
+        lambda: Calendar.open(address, as_of=datetime.now(UTC)), lambda: read_log(address),
+        lambda: read_log(address, since=datetime(2020, 1, 1, tzinfo=UTC)),
+    ]  # fmt: skip
+    if "DELETE FROM change" in statement:
+        calls += [one.lag, lambda: one.wait_for(9), one.catch_up, lambda: copy_calendar(address, tmp_path / "copy.bks")]
+    else:
+        calls += [opened, lambda: copy_calendar(address, tmp_path / "copy.bks")]
+        assert one.book("room", 8, 9).owns_lock
+    for call in calls:
+        with pytest.raises((JournalDamagedError, JournalReplacedError)):
+            call()
+
+
+@pytest.mark.parametrize("way", ["older", "another", "gone", "-wal", "-shm"])
 def test_a_file_that_was_replaced_is_noticed(way: str, opened: Open, tmp_path: Path) -> None:
-    """A calendar that has read more, or something else, does not go on; nor with a file that nobody else can see."""
+    """A calendar that has read more, or something else, does not go on; nor with a file that nobody else can see.
+
+    The log, ``-wal``, and its index are removed by another process that ends, where a program has read the file while a
+    calendar of it was open, as by a copy: then the system gives up the locks that SQLite has.
+    """
     one = booked(opened, 1)
     path = tmp_path / "rooms.db"
     if way == "older":
@@ -452,7 +484,7 @@ def test_a_file_that_was_replaced_is_noticed(way: str, opened: Open, tmp_path: P
                 another.add_resource(Resource(at))
         os.replace(tmp_path / "another.db", path)
     else:
-        path.unlink()
+        os.unlink(f"{path}{way.removeprefix('gone')}")
     for call in (one.catch_up, lambda: one.book("room", 20, 21), one.lag, one.checkpoint):
         with pytest.raises(JournalReplacedError, match="open the calendar anew"):
             call()
