@@ -18,7 +18,7 @@ from typing import IO, Any, NamedTuple
 from bookcore.calendar import Calendar
 from bookcore.cli.progress import Bars, progress_bar
 from bookcore.model.errors import BookcoreError, SnapshotError, is_like_address, masked
-from bookcore.persist.shared.address import WAYS, is_address, shown
+from bookcore.persist.shared.address import WAYS, is_address, is_divided, shown
 from bookcore.persist.snapshot.classes import StandIns
 from bookcore.persist.snapshot.format import MAGIC
 from bookcore.tables import TableError
@@ -75,7 +75,8 @@ class Source(NamedTuple):
         types: Any = StandIns()  # for all names in a file, because the command line has not the classes of the program
         if self.holder != "snapshot":
             with progress_bar(f"Reading {self.name}", of_bytes=self.holder == "directory") as progress:
-                return Calendar.open(self.typed, as_of="now", types=types, key=key, progress=progress)
+                told = None if self.holder == "database" and is_divided(self.typed) else progress
+                return Calendar.open(self.typed, as_of="now", types=types, key=key, progress=told)
         if self.copy is None:
             return Calendar.restore(self.typed, clock=None, types=types, key=key)
         with TemporaryDirectory(prefix="bookcore-") as folder:

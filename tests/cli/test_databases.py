@@ -170,3 +170,17 @@ def test_a_check_of_partitions_tells_the_position_of_each(run: Run, dsn: str) ->
     assert lines == ["rome is whole: 3 records, 2 checkpoints; its tables agree", f"position {position}, digest {digest}"]
     facts = json.loads(run("db", "check", place, "--json").stdout)
     assert (tuple(facts["position"]), facts["digest"]) == (position, digest)
+
+
+def test_questions_are_asked_of_a_calendar_in_partitions(run: Run, dsn: str) -> None:
+    """As of any other one; what cannot be done with it says what can."""
+    place = f"{dsn}&calendar=oslo&partitions=2"
+    calendar: Any = Calendar.open(place, follow=False)
+    with calendar:
+        for name in "attic", "barn", "loft":
+            calendar.add_resource(Resource(name))
+        calendar.book("loft", 1, 3)
+    assert run("available", place, "1", "2").stdout.split() == ["attic", "barn"]
+    assert run("why", place, "loft", "1", "2").stdout.startswith("loft is not available from 1 to 2\n")
+    assert run("load", place).stdout.startswith("1 booking of 3 resources from")
+    assert "`bookcore copy`" in run("load", place, "--save", "oslo.bks").stderr

@@ -173,7 +173,9 @@ def version_of(connection: Any) -> int:
     found = connection.execute("SELECT to_regclass('bookcore.calendar'), to_regclass('bookcore.schema')").fetchone()
     if found[0] is None:
         return 0
-    return 1 if found[1] is None else int(connection.execute("SELECT version FROM bookcore.schema").fetchone()[0])
+    if found[1] is None:
+        return 1
+    return int(connection.execute("SELECT coalesce(max(version), 0) FROM bookcore.schema").fetchone()[0])
 
 
 def calendars_there(connection: Any) -> str:

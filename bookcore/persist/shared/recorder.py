@@ -15,6 +15,7 @@ from bookcore.model.change import Change
 from bookcore.model.errors import SnapshotError, TransactionError, brief
 from bookcore.persist.journal.errors import (
     JournalClosedError,
+    JournalDamagedError,
     JournalError,
     JournalReadOnlyError,
     JournalTimeoutError,
@@ -255,12 +256,14 @@ class SharedRecorder:
         self.check_open()
         patience = self._patience if timeout is None else timeout
         until = monotonic() + patience
-        while self.position < position:
-            if not self.journal.wait(self.place, self.left(until)):
+        while (place := self.place).position < position:
+            if not self.journal.wait(place, self.left(until)):
                 self.check_open()
                 what = f"has {self.position} records, and record {brief(position)} did not come within {patience:g} seconds"
                 raise JournalTimeoutError(self.journal.spot, what, patience)
             self.catch_up()
+            if self.place == place:
+                raise JournalDamagedError(self.journal.spot, f"its last record is {place.position}, and its head says more")
 
     def barrier(self) -> None:
         """See `Calendar.barrier`."""

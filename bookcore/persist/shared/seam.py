@@ -142,7 +142,7 @@ def good_records(
         raise JournalReplacedError(name, what)
     found: list[Stored] = []
     for position, mark, record, time in rows[1:]:
-        follows = type(record) is bytes and crc32(record, place.mark) == mark and place.position + 1 == position  # as `after`
+        follows = place.position + 1 == position and type(record) is bytes and crc32(record, place.mark) == mark  # `after`
         if not follows or type(time) not in _TIMES:
             good = place.position
             way = f"as_of={good} opens the state before it, and `bookcore copy --as-of {good}` copies that"

@@ -213,7 +213,7 @@ class SqliteJournal(SharedJournal):
         """Return the bounds, and the origin. SQLite takes any value in any column."""
         found = connection.execute(_ORIGIN).fetchone()
         if found is None or found[0] not in get_args(Bounds) or not all(type(number) is int for number in found[1:]):
-            raise JournalDamagedError(self.name, "what it says of the calendar as a whole is damaged or gone; bring back a backup")
+            raise JournalDamagedError(self.name, "its table calendar is damaged or empty; bring back a backup")
         return found[0], Place(*found[1:])
 
     def _format(self, connection: sqlite3.Connection) -> int:

@@ -177,7 +177,7 @@ class PartitionedCalendar:
     def _lacking(self, booking: Any) -> Part:
         """Return the partition that knows best why a booking is not there.
 
-        Raises: `PartitionNotHeldError` for an id that a partition which is not held may have, also if a hold ran out with it.
+        Raises: `PartitionNotHeldError` for an id that a partition which is not held may have, though a hold with it ran out.
         """
         is_event = is_a(booking, BookingEvent)
         if not self._is_whole and not is_event:

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -35,7 +36,7 @@ from bookcore.persist.journal.errors import (
     UnknownOutcomeError,
 )
 from bookcore.testing.contract_threads import run_together
-from bookcore.testing.servers import PostgresServer
+from bookcore.testing.servers import PostgresServer, execute
 
 Open = Callable[..., Calendar]
 
@@ -74,6 +75,24 @@ def test_calendars_of_one_database_are_told_apart_by_name(postgres_server: Postg
     for number, address in enumerate(addresses, 1):
         with Calendar.open(address, create=False) as again:
             assert len(again.resources) == number
+
+
+def test_what_says_of_records_and_tables_that_there_are_more_is_damage(postgres: str) -> None:
+    """A call that waits for records is not kept waiting by a head; a number of the schema that is gone is no TypeError."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    address = "postgresql:///?" + urlencode(conninfo_to_dict(postgres))
+    with Calendar.open(address, follow=False) as calendar:
+        calendar.add_resource(Resource("room"))
+        execute(postgres, "UPDATE bookcore.calendar SET position = 8")
+        with pytest.raises(JournalError):
+            calendar.book("room", 8, 9)
+        with pytest.raises(JournalDamagedError, match="its last record is 1, and its head says more"):
+            calendar.wait_for(4, 60)
+    execute(postgres, "DELETE FROM bookcore.schema")
+    for create in False, True:
+        with pytest.raises(JournalError):
+            Calendar.open(address, create=create)
 
 
 def test_options_for_the_server_come_to_it_as_they_are(postgres_server: PostgresServer) -> None:
