@@ -267,7 +267,7 @@ def test_settings_of_a_role_or_an_address_make_no_difference(divided: str, parte
     options = "%20".join(f"-c%20{setting}%3D{value}" for setting, value in settings.items())
     odd = f"{divided}&client_encoding=LATIN1&options={options}"
     id = "\u65e5\\x41"
-    calendar = Calendar.open(odd, follow=False)
+    calendar: Any = Calendar.open(odd, follow=False)
     low, high = apart(calendar)
     with calendar.transaction():
         for room in low, high, id:
