@@ -26,6 +26,8 @@ from bookcore.index.bitmap import Bitmap
 from bookcore.model.errors import KeyTypeError, attempt, brief
 from bookcore.model.explanation import Cause
 from bookcore.model.lengths import ahead, back, clear_after, clear_before, obstacle
+from bookcore.model.numpy_scalars import python_number
+from bookcore.model.typecheck import is_a
 from bookcore.stores.record import ResourceRecord
 
 _ALWAYS = frozenset({(int, int), (datetime, timedelta)})
@@ -89,6 +91,11 @@ class Buffers:
         self._incompatible.clear()
         for _, bits in self._by_lengths.values():
             bits.renumber(numbers)
+
+    def may_round(self, key: Any) -> bool:
+        """Tell whether a key to which the buffers are added may become a float, which is rounded. O(lengths)."""
+        lengths = [length for pair, _ in self._by_lengths.values() for length in pair]
+        return any(is_a(python_number(number), float) for number in (key, *lengths))
 
     # -- the rule ----------------------------------------------------------------------------------
 

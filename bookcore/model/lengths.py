@@ -1,8 +1,13 @@
 """Keys moved by lengths: the only arithmetic on keys, for calls that take a length and for buffers around spans.
 
-    in use    --------|                       until 8.0
-    before            |<- 0.2 ->|             a buffer that the next span keeps clear before its start
-    next                        |--------     from clear_after(8.0, 0.2): 8.2, or the next float if 8.2 - 0.2 < 8.0
+    before=0.2     booked [7.0, 8.0)       occupies [6.8, 8.0)
+                   asked for [8.2, 9.0)    occupies [7.999999999999999, 9.0), which overlaps
+                   the first start         8.200000000000001, from clear_after(8.0, 0.2)
+
+What a booking occupies is `reach`: its span and the buffers, as Python adds them. Two bookings keep their buffers if what
+they occupy does not overlap. That is the one definition, for booking and for every search. A search that knows what is
+occupied asks the other way round, from which start and until which end a booking is clear of it (`clear_after`,
+`clear_before`). Floats round, so that the key and the buffer added may be no such float, and the first one is looked for.
 
 They differ in what they do where there is no such key:
 
@@ -21,7 +26,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from math import inf, nextafter
+from math import inf, nextafter, ulp
 from numbers import Number
 from typing import Any
 
@@ -220,34 +225,54 @@ def ahead(key: Any, length: Any) -> Any:
         raise
 
 
-def clear_after(key: Any, before: Any, closed: bool) -> Any:
+def clear_after(key: Any, before: Any, closed: bool, exactly: bool = True) -> Any:
     """Return the first start at which a span that keeps *before* clear may begin, after use that ends at a key.
 
-    None if there is no such start. It is ``key + before``, except that floats round: 8.0 + 0.2 is 8.2, and 8.2 - 0.2 is less
-    than 8.0, so a span that starts at 8.2 would come too near. With *closed*, the key itself is in use, and the answer is
-    the last start that is blocked.
+    None if there is no such start. It is ``key + before``, except that floats round: it is the first float from which
+    ``start - before``, as `reach` computes it, is not less than the key. With *closed*, the key itself is in use, and the
+    answer is the last start that is blocked.
+
+    Without *exactly*, a sum that needs no rounding is the answer: a gap before 8.5 that keeps 1.0 clear ends at 7.5, though
+    7.500000000000001 + 1.0 is 8.5 as well.
     """
     found = ahead(key, before)
-    if not is_a(found, float) or before is None:
+    if before is None or not is_a(found, float) or not (exactly or closed or _rounds(key, before, found)):
         return found
-    bound = nextafter(key, inf) if closed else key
-    while (short := bound - sooner(found, before)) > 0:
-        found = max(nextafter(found, inf), found + short)
-    return nextafter(found, -inf) if closed else found
+    return 0.0 - _last_end(-key, before, closed)  # and not -0.0
 
 
-def clear_before(key: Any, after: Any, closed: bool) -> Any:
+def clear_before(key: Any, after: Any, closed: bool, exactly: bool = True) -> Any:
     """Return the last end at which a span that keeps *after* clear may end, before use that begins at a key.
 
-    None, rounding and *closed*: as `clear_after`, mirrored.
+    None, rounding, *exactly* and *closed*: as `clear_after`, mirrored.
     """
     found = back(key, after)
-    if not is_a(found, float) or after is None:
+    if after is None or not is_a(found, float) or not (exactly or closed or _rounds(key, after, found)):
         return found
-    bound = nextafter(key, -inf) if closed else key
-    while (over := later(found, after) - bound) > 0:
-        found = min(nextafter(found, -inf), found - over)
-    return nextafter(found, inf) if closed else found
+    return _last_end(key, after, closed)
+
+
+def _last_end(key: Any, after: Any, closed: bool) -> float:
+    """Return the last float from which ``end + after`` is not beyond a key, or with *closed* the first from which it is."""
+    after = python_number(after)
+    bound = float(key)
+    while not (bound < key if closed else bound <= key):
+        bound = nextafter(bound, -inf)
+    end: float = bound - after + ulp(bound) / 2  # a sum that is so far beyond is rounded to the bound
+    while end + after > bound:
+        end = nextafter(end, -inf)
+    while (following := nextafter(end, inf)) + after <= bound:
+        end = following
+    return following if closed else end
+
+
+def _rounds(key: Any, length: Any, moved: float) -> bool:
+    """Tell whether a key and another float are not exactly as far apart as a length.
+
+    One of the two differences is exact: that of floats of which neither is more than twice the other.
+    """
+    length, apart = python_number(length), abs(key - moved)
+    return bool(apart != length) or bool((moved + length if moved < key else moved - length) != key)
 
 
 def reach(record: Any, start: Any, end: Any) -> tuple[Any, Any]:

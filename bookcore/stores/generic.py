@@ -124,8 +124,8 @@ def widened(
     first, last = reach(record, start, end)
     for low, high in use.over(first, last, record.capacity - quantity):
         # a run that is cut off at the window's reach blocks everything up to the window's end
-        left = start if low is first else clear_before(low, record.after, closed)
-        yield left, end if high is last else clear_after(high, record.before, closed)
+        left = start if low is first else clear_before(low, record.after, closed, False)
+        yield left, end if high is last else clear_after(high, record.before, closed, False)
 
 
 class GenericAvailability:

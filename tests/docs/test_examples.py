@@ -30,7 +30,7 @@ EXAMPLES = {
     "docs/durability.md": 14,
     "docs/errors.md": 12,
     "docs/glossary.md": 0,
-    "docs/recipes.md": 226,
+    "docs/recipes.md": 231,
     "docs/shared.md": 40,
     "docs/stores.md": 17,
 }

@@ -1,0 +1,156 @@
+"""Search and booking agree to the last digit where keys or buffers are floats, which round.
+
+    after 0.2, booked [8.2, 9.0)     8.0 + 0.2 is 8.2, and 8.2 - 0.2 is 7.999999999999999: may [7.0, 8.0) be booked?
+
+The spans that are asked for end and begin at, and a few floats beside, the places where a buffer begins or ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from fractions import Fraction
+from itertools import product
+from math import inf, nextafter
+from typing import Any
+
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from bookcore import Calendar, ConflictError, KeyTypeError, MemoryStore, Resource
+from bookcore.stores.sorted import SortedStore
+from bookcore.stores.tree import TreeStore
+from bookcore.testing import ListStore
+
+STORES = (MemoryStore, SortedStore, TreeStore, ListStore)
+OTHERS = 8
+"""Resources beside the one in question: for fewer, a search asks each by itself, and not the index of all."""
+
+TENTHS = st.integers(-120, 120).map(lambda n: n / 10)
+QUARTERS = st.integers(-48, 48).map(lambda n: n / 4)
+KEYS = TENTHS | QUARTERS | st.floats(-16, 16) | st.integers(-16, 16) | st.floats(-1e9, 1e9)
+LENGTHS = (
+    st.none() | st.sampled_from([0.1, 0.2, 0.25, 0.3, 0.5, 0.7, 1.0, 1.5, 8.0, 0.0, 1, 2, Fraction(1, 4), Fraction(1, 3)])
+    | st.floats(1e-3, 20)
+)  # fmt: skip
+
+
+def neighbours(keys: Iterable[float], steps: int) -> list[float]:
+    """Return these floats, and so many before and after each."""
+    found = set(keys)
+    for key in list(found):
+        for direction in (-inf, inf):
+            beside = key
+            for _ in range(steps):
+                found.add(beside := nextafter(beside, direction))
+    return sorted(found)
+
+
+def edges_of(calendar: Calendar, before: Any, after: Any) -> Iterator[float]:
+    """Yield where free time begins and ends beside the bookings, up to rounding, in whichever order buffers are added."""
+    one, other = float(before or 0), float(after or 0)
+    for event in calendar.bookings("r"):
+        yield from (event.start - one - other, event.start - other - one)
+        yield from (event.end + one + other, event.end + other + one)
+
+
+def is_booked(calendar: Calendar, start: Any, end: Any, quantity: int) -> bool:
+    """Tell whether booking accepts a span; nothing remains."""
+    with calendar.what_if():
+        try:
+            calendar.book("r", start, end, quantity=quantity)
+        except (ConflictError, KeyTypeError):
+            return False
+        return True
+
+
+def check_span(calendar: Calendar, start: Any, end: Any, quantity: int) -> bool:
+    """Return whether booking accepts a span, after every question about it has given the same answer."""
+    free = is_booked(calendar, start, end, quantity)
+    span = start, end
+    assert ("r" in calendar.find_available(*span, quantity=quantity).ids()) is free
+    if quantity == 1:
+        assert ("r" in calendar.find_booked(*span).ids()) is not free
+    try:
+        assert calendar.is_available("r", *span, quantity) is free
+        assert (not calendar.explain("r", *span, quantity).causes) is free
+        assert (list(calendar.gaps("r", *span, quantity=quantity)) == [span]) is free
+        assert (calendar.nearest("r", *span, quantity=quantity) == (span, span)) is free
+    except KeyTypeError:
+        assert not free
+    with calendar.what_if():
+        found = calendar.book_any(calendar.resources, *span, quantity=quantity, strategy=lambda rooms: rooms[-1])
+        assert bool(found.resource.id == "r") is free
+    return free
+
+
+def check_offers(calendar: Calendar, quantity: int) -> list[Any]:
+    """Return the free time that questions offer, after booking has accepted all of it."""
+    gaps = list(calendar.gaps("r", -40.0, 40.0, quantity=quantity))
+    slots = [(start, end) for start, end, room in calendar.find_slots(1.5, -40.0, 40.0, quantity=quantity) if room.id == "r"]
+    following = calendar.next_available("r", -40.0, 1.5, quantity=quantity)
+    near = [
+        span
+        for event in list(calendar.bookings("r"))
+        for span in calendar.nearest("r", event.start, event.end, quantity=quantity)
+    ]
+    for span in (*gaps, *slots, following, *near):
+        if span is not None:
+            assert is_booked(calendar, *span, quantity), span
+    return [gaps, slots, following, near]
+
+
+@pytest.mark.parametrize("bounds", ["[)", "[]"])
+@pytest.mark.parametrize("capacity", [1, 2])
+@settings(max_examples=settings().max_examples // 2)
+@given(
+    before=LENGTHS, after=LENGTHS, among=st.integers(0, 10**6),
+    spans=st.lists(st.tuples(KEYS, st.floats(0.1, 4) | st.sampled_from([0.5, 1.0, 1])), max_size=4),
+)  # fmt: skip
+@example(before=None, after=0.2, spans=[(8.2, 0.8)], among=0)
+@example(before=None, after=1.0, spans=[(8.5, 0.5)], among=0)
+@example(before=None, after=0.5, spans=[(0.5, 8.0)], among=0)
+@example(before=0.1, after=0.2, spans=[(-4.7, 0.8), (3.2, 1)], among=0)
+def test_every_question_and_booking_agree_about_floats_beside_the_edges(
+    bounds: Any, capacity: int, before: Any, after: Any, spans: list[Any], among: int
+) -> None:
+    """On each store, and all stores alike; a booking may also stay where it is."""
+    assume(bounds == "[)" or Fraction not in {type(before), type(after)})  # gaps would end one key before a fraction
+    told = []
+    for make in STORES:
+        calendar = Calendar(make(), bounds=bounds)
+        for number in range(OTHERS):
+            calendar.add_resource(Resource(number, capacity))
+        calendar.add_resource(Resource("r", capacity, before=before, after=after))
+        for start, length in spans:
+            with suppress(ConflictError, KeyTypeError):
+                calendar.book("r", start, start + length, quantity=capacity)
+        answers: list[Any] = []
+        for quantity in range(1, capacity + 1):
+            answers += check_offers(calendar, quantity)
+            edges = neighbours(edges_of(calendar, before, after), 3)
+            asked = [span for span in product(edges, edges) if span[0] < span[1]]
+            asked += [each for edge in edges for each in ((edge - 0.5, edge), (edge, edge + 0.5))]
+            for start, end in asked[among % 7 :: max(1, len(asked) // 6)]:
+                answers.append(check_span(calendar, start, end, quantity))
+        for event in list(calendar.bookings("r")):
+            calendar.move(event, start=event.start)
+        calendar.check()
+        told.append(answers)
+    assert all(answers == told[0] for answers in told)
+
+
+@pytest.mark.parametrize("make", STORES)
+@pytest.mark.parametrize("others", [OTHERS, 300])
+def test_slots_begin_where_gaps_do_among_any_number_of_resources(make: Any, others: int) -> None:
+    """Of many, the ends of bookings are read from the index, which tells where booking accepts a start at all."""
+    calendar = Calendar(make())
+    for number in range(others):
+        calendar.add_resource(Resource(number, before=1.0))
+        calendar.book(number, -10.0, -8.5)
+    asked = -9.0, 0.0
+    assert list(calendar.gaps(0, *asked)) == [(-7.5, 0.0)]
+    assert {(start, end) for start, end, _ in calendar.find_slots(1.0, *asked)} == {(-7.5, -6.5)}
+    assert len(calendar.find_available(nextafter(-7.5, -inf), 0.0)) == others
+    calendar.book(0, nextafter(-7.5, -inf), 0.0)
