@@ -177,7 +177,10 @@ def _has_any(record: ResourceRecord) -> bool:
 
 
 def _is_far_from_the_edge(low: Any, high: Any, lengths: _Pair) -> bool:
-    """Tell whether floats and ints near these keys are closer together than the lengths, so that none of these is lost."""
+    """Tell whether floats near these keys are closer together than the lengths, so that none of these is lost, and than 2.
+
+    So a float equals each int there.
+    """
     least = most = 0.0
     for length in lengths:
         if length is not None:
@@ -186,7 +189,7 @@ def _is_far_from_the_edge(low: Any, high: Any, lengths: _Pair) -> bool:
             least, most = min(least or length, length), most + length
     try:
         return least > 0 and all(
-            key is None or (type(key) in _NUMBERS and ulp(abs(key) + 4 * most) < least) for key in (low, high)
+            key is None or (type(key) in _NUMBERS and ulp(abs(key) + 4 * most) < min(least, 2)) for key in (low, high)
         )
     except OverflowError:  # an int that no float equals
         return False

@@ -153,13 +153,20 @@ def _nothing(length: Any) -> Any:
 
 
 def obstacle(key: Any, length: Any) -> KeyTypeError | None:
-    """Return the error why a key cannot be moved by a length both ways; None also where the type has no keys so far out."""
+    """Return the error why a key cannot be moved by a length both ways; None also where the type has no keys so far out.
+
+    A key that no float equals is not moved by a float: its sums are rounded, and lie at other places than the key does.
+    """
     for move in (later, sooner):
         try:
-            move(key, length)
+            moved = move(key, length)
         except KeyTypeError as exc:
             if not is_too_far(exc):
                 return exc
+        else:
+            if is_a(moved, float) and attempt(lambda: bool(float(key) != key), False):
+                reason = f"cannot be moved by {brief_key(length)}: the sum is a float, and no float equals the key"
+                return KeyTypeError(key, reason)
     return None
 
 

@@ -154,3 +154,21 @@ def test_slots_begin_where_gaps_do_among_any_number_of_resources(make: Any, othe
     assert {(start, end) for start, end, _ in calendar.find_slots(1.0, *asked)} == {(-7.5, -6.5)}
     assert len(calendar.find_available(nextafter(-7.5, -inf), 0.0)) == others
     calendar.book(0, nextafter(-7.5, -inf), 0.0)
+
+
+@pytest.mark.parametrize("make", STORES)
+@pytest.mark.parametrize("key", [Fraction(1, 3), 2**53 + 1, Fraction(1, 4)])
+@pytest.mark.parametrize("buffers", [{"before": 0.25}, {"after": 12.5}, {"before": 1, "after": 0.5}])
+def test_a_key_that_no_float_equals_has_no_buffer_that_is_a_float(make: Any, key: Any, buffers: Any) -> None:
+    """The sum would be rounded, and not as the key is compared. Other fractions are booked where search finds them."""
+    calendar = Calendar(make())
+    for number in range(OTHERS):
+        calendar.add_resource(Resource(number))
+    calendar.add_resource(Resource("r", **buffers))
+    for span in ((key, key + 20), (key - 20, key)):
+        free = check_span(calendar, *span, 1)
+        assert free is (key == float(key))
+        if not free:
+            with pytest.raises(KeyTypeError, match="'r'"):
+                calendar.book("r", *span)
+    calendar.check()
