@@ -12,7 +12,7 @@ occupied asks the other way round, from which start and until which end a bookin
 They differ in what they do where there is no such key:
 
     later, sooner        raise where the type has no such key, or where part of the length would be lost
-    ahead, back          the same, but None (no bound) where the type has no keys so far out
+    ahead, back          the same, but None (no bound) where the type has no keys so far out; decimals without a context
     exactly_back         None in both cases
 
 How far apart the two ends of a span of some length are, `ends_apart` tells:
@@ -25,7 +25,7 @@ How far apart the two ends of a span of some length are, `ends_apart` tells:
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from math import inf, nextafter, ulp
 from numbers import Number
 from typing import Any
@@ -35,6 +35,9 @@ from bookcore.model.errors import LACKING, KeyTypeError, attempt, brief, brief_k
 from bookcore.model.keys import normal
 from bookcore.model.numpy_scalars import is_array, python_number, unit_of
 from bookcore.model.typecheck import is_a
+
+_DIGITS = 10_000
+"""The digits of a sum of decimals. More are no key of anyone's, and would only cost time and memory."""
 
 
 def later(key: Any, length: Any) -> Any:
@@ -58,9 +61,12 @@ def sooner(key: Any, length: Any) -> Any:
     return key if key is None or length is None else _moved(key, length, False)
 
 
-def _moved(key: Any, length: Any, forward: bool) -> Any:
-    """Return a key that is moved by a length. Raises: as `later`."""
+def _moved(key: Any, length: Any, forward: bool, exactly: bool = False) -> Any:
+    """Return a key that is moved by a length; with *exactly*, the same in every decimal context. Raises: as `later`."""
     held = normal(key)
+    if exactly and (type(held) is Decimal or type(length) is Decimal):
+        with localcontext(Context(prec=_DIGITS)):
+            return _moved(held, length, forward)
     try:  # the comparisons too: an array has no truth value, nor has the NA of pandas
         if type(held) in OWN and type(length) in OWN:
             moved = held + length if forward else held - length
@@ -201,7 +207,7 @@ def is_too_far(exc: KeyTypeError) -> bool:
 def back(key: Any, length: Any) -> Any:
     """Return ``key - length``, or None, no bound, where the type has no keys so far out. Raises otherwise as `sooner`."""
     try:
-        return key if key is None or length is None else _moved(key, length, False)
+        return key if key is None or length is None else _moved(key, length, False, True)
     except KeyTypeError as exc:
         if is_too_far(exc):
             return None
@@ -225,7 +231,7 @@ def exactly_back(key: Any, length: Any) -> Any:
 def ahead(key: Any, length: Any) -> Any:
     """Return ``key + length``, or None, no bound, where the type has no keys so far out. Raises otherwise as `later`."""
     try:
-        return key if key is None or length is None else _moved(key, length, True)
+        return key if key is None or length is None else _moved(key, length, True, True)
     except KeyTypeError as exc:
         if is_too_far(exc):
             return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from itertools import product
 from math import inf, nextafter
@@ -172,3 +173,25 @@ def test_a_key_that_no_float_equals_has_no_buffer_that_is_a_float(make: Any, key
             with pytest.raises(KeyTypeError, match="'r'"):
                 calendar.book("r", *span)
     calendar.check()
+
+
+@pytest.mark.parametrize("make", STORES)
+@pytest.mark.parametrize("capacity", [1, 2])
+def test_what_decimals_block_is_the_same_in_every_context(make: Any, capacity: int) -> None:
+    """A booking that was made with many digits can be removed with few; what is asked with few is refused by name."""
+    calendar = Calendar(make())
+    for number in range(OTHERS):
+        calendar.add_resource(Resource(number))
+    calendar.add_resource(Resource("r", capacity, before=Decimal("0.5"), after=Decimal(12340)))
+    booked = calendar.book("r", Decimal("1234.5678"), Decimal("2345.6789"), quantity=capacity)
+    exact = Decimal("14685.6789") + Decimal("0.5")
+    with localcontext() as context:
+        context.prec = 6
+        assert not check_span(calendar, Decimal(14686), Decimal(14687), 1)
+        assert check_span(calendar, Decimal(14687), Decimal(14688), 1)
+        with pytest.raises(KeyTypeError, match="'r'"):
+            calendar.book("r", exact, exact + 1000)
+        moved = calendar.move(booked, start=Decimal("1234.5"), end=Decimal("2345.5"))
+        calendar.remove_booking(moved)
+    calendar.check()
+    assert check_span(calendar, Decimal("1234.5678"), Decimal("2345.6789"), capacity)
