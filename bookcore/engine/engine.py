@@ -29,7 +29,7 @@ from bookcore.engine.ledger import Ledger
 from bookcore.engine.log import Subscription, facts_of, restore_facts
 from bookcore.engine.making import changed_event, check_event, field_reader, make_event, plain_event
 from bookcore.engine.opening_hours import suits
-from bookcore.engine.requests import book_each, requested
+from bookcore.engine.requests import book_each, is_several, members, requested
 from bookcore.engine.state import CalendarState
 from bookcore.model import change as changes
 from bookcore.model.closure import Closure
@@ -59,7 +59,7 @@ from bookcore.model.keys import incomparable, normal
 from bookcore.model.lengths import is_movable, later
 from bookcore.model.report import Refusal, Report
 from bookcore.model.resource import check_capacity
-from bookcore.model.term import check_quantity, has_id
+from bookcore.model.term import check_quantity
 from bookcore.model.typecheck import is_a, is_async, plain_text
 from bookcore.stores.record import ResourceRecord
 
@@ -694,14 +694,9 @@ class Engine:
         try:
             return [registry.record(resources)]
         except BookcoreError:
-            if is_a(resources, (str, bytes)) or not is_a(resources, (Iterable,)) or has_id(resources):
+            if not is_several(resources):
                 raise
-        if getattr(type(resources), "_is_selection", False) and resources._home is not self.state.home:
-            raise QueryError(resources, "belongs to another calendar")
-        wrong = "could not be iterated"
-        with blaming(lambda exc: QueryError(resources, f"{wrong} ({type(exc).__name__})"), BookcoreError):
-            members = list(resources)
-        return [registry.record(resource) for resource in members]
+        return list(map(registry.record, members(resources, self.state.home)))
 
     # -- tags and indexes --------------------------------------------------------------------------
 

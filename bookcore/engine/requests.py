@@ -1,4 +1,4 @@
-"""What was given to `Calendar.load` and `Calendar.book_all`: events, requests, and which errors leave a request out."""
+"""What was given to calls for many things: resources, events, requests, and which errors leave a request out."""
 
 from __future__ import annotations
 
@@ -15,14 +15,33 @@ from bookcore.model.errors import (
     QueryError,
     StoreError,
     TransactionError,
+    attempt,
     blaming,
 )
 from bookcore.model.event import BookingEvent
 from bookcore.model.report import Refusal, Report
+from bookcore.model.term import has_id
 from bookcore.model.typecheck import is_a, plain_text
 
 OF_CALENDARS = StoreError, TransactionError, CalendarBrokenError
 """Errors that say of the calendar that it cannot book, and not of a request that it is refused."""
+
+
+def is_several(resources: Any) -> bool:
+    """Tell whether an argument is an iterable of resources or ids, and not one of these itself."""
+    if not is_a(resources, (Iterable,)) or is_a(resources, (str, bytes)):
+        return False
+    return not attempt(lambda: has_id(resources), True)
+
+
+def members(resources: Any, home: Any) -> list[Any]:
+    """Return the resources or ids of an iterable, which may be a selection of the calendar *home*. Raises: `QueryError`."""
+    if not is_several(resources):
+        raise QueryError(resources, "is no iterable of resources or ids")
+    if getattr(type(resources), "_is_selection", False) and resources._home is not home:
+        raise QueryError(resources, "belongs to another calendar")
+    with blaming(lambda exc: QueryError(resources, f"could not be iterated ({type(exc).__name__})"), BookcoreError):
+        return list(resources)
 
 
 def listed(events: Iterable[Any]) -> list[Any]:

@@ -27,13 +27,13 @@ from typing import Any
 
 from bookcore.engine.gate import question
 from bookcore.engine.opening_hours import is_shorter
+from bookcore.engine.requests import members
 from bookcore.index.span_algebra import Place, as_keys, as_places, complement, fits, following
 from bookcore.index.span_algebra import quorum as quorum_of
 from bookcore.index.usage_profile import UsageProfile
 from bookcore.model.arithmetic import difference, doubled, minus
 from bookcore.model.errors import (
     LACKING,
-    BookcoreError,
     InvalidSpanError,
     KeyTypeError,
     QueryError,
@@ -44,8 +44,7 @@ from bookcore.model.errors import (
 from bookcore.model.keys import normal
 from bookcore.model.lengths import day_of, ends_apart, exactly_back, is_too_far, later, wrong_with
 from bookcore.model.numpy_scalars import python_int
-from bookcore.model.term import All, And, as_term, check_quantity, has_id
-from bookcore.model.typecheck import is_a
+from bookcore.model.term import All, And, as_term, check_quantity
 from bookcore.model.window import Window
 from bookcore.query import listing
 from bookcore.query.best_fit import DOUBLINGS
@@ -149,7 +148,7 @@ class FreeTime:
         least = None if quorum is None else python_int(quorum) or 0
         if least is not None and least < 1:
             raise QueryError(quorum, "a quorum is how many must be free, an int of at least 1")
-        return self._common_gaps(_members(resources), start, end, at_least, least)
+        return self._common_gaps(members(resources, self._state.home), start, end, at_least, least)
 
     @question
     def _common_gaps(
@@ -340,16 +339,6 @@ def _stride(key: Any) -> Any:
     if isinstance(key, Number):
         return 1
     return attempt(lambda: minus(following(key), key), None)  # it may be the last of its type, or have no neighbours
-
-
-def _members(resources: Any) -> list[Any]:
-    """Return a list of the given resources or ids. Raises: `QueryError`."""
-    if is_a(resources, (Iterable,)) and not is_a(resources, (str, bytes)):
-        wrong = "could not be iterated"
-        with blaming(lambda exc: QueryError(resources, f"{wrong}: {type(exc).__name__}: {exc}"), BookcoreError):
-            if not has_id(resources):
-                return list(resources)
-    raise QueryError(resources, "is no iterable of resources or ids")
 
 
 def _long_enough(spans: Iterator[Span], length: Any) -> Iterator[Span]:

@@ -385,3 +385,28 @@ def test_a_snapshot_of_other_objects_needs_the_key_that_made_their_ids(tmp_path:
     with pytest.raises(SnapshotError, match="was given the id 'lorry'"):
         calendar.snapshot(tmp_path / "b.bks")
     assert not (tmp_path / "b.bks").exists()
+
+
+def test_several_resources_whose_own_code_raises_or_of_another_calendar_are_refused() -> None:
+    """An object may raise anything when it is asked whether it is one resource; each call says the same of a selection."""
+
+    class Odd(list[Any]):
+        """Raises where resources have an id."""
+
+        @property
+        def id(self) -> Any:
+            raise ValueError("mine")
+
+    calendar, other = Calendar(), Calendar()
+    for each in (calendar, other):
+        each.add_resource(Resource("room"))
+    calls: list[Callable[[Any], Any]] = [
+        lambda given: calendar.set_hours(given, None),
+        lambda given: calendar.close_all(given, 1, 2),
+        lambda given: list(calendar.common_gaps(given, 1, 2)),
+    ]
+    for call in calls:
+        with pytest.raises((UnknownResourceError, QueryError), match=r"is not in this calendar|is no iterable of resources"):
+            call(Odd())
+        with pytest.raises(QueryError, match="belongs to another calendar"):
+            call(other.resources)

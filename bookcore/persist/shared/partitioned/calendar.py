@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import ref
 
 from bookcore.engine.engine import UNSET
-from bookcore.engine.requests import book_each, listed, parsed, skipped
+from bookcore.engine.requests import book_each, is_several, listed, members, parsed, skipped
 from bookcore.model.change import IndexCreated
 from bookcore.model.closure import Closure
 from bookcore.model.errors import (
@@ -35,7 +35,6 @@ from bookcore.model.errors import (
     UnknownBookingError,
     UnknownResourceError,
     attempt,
-    blaming,
 )
 from bookcore.model.event import BookingEvent
 from bookcore.model.explanation import Explanation, State
@@ -43,7 +42,6 @@ from bookcore.model.generic import IfExists
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.report import Report
 from bookcore.model.resource import Resource
-from bookcore.model.term import has_id
 from bookcore.model.timeouts import check_timeout
 from bookcore.model.typecheck import is_a, plain_text
 from bookcore.persist.journal.errors import PartitionNotHeldError
@@ -634,7 +632,7 @@ class PartitionedCalendar:
         self, resources: Iterable[Any], start: Any, end: Any, *, at_least: Any = None, quorum: int | None = None
     ) -> Iterator[tuple[Any, Any]]:
         """See `Calendar.common_gaps`: of resources of one partition. Raises: `QueryError` for those of several."""
-        given = self._members(resources)
+        given = members(resources, self)
         groups = self._grouped(given, lambda resource: resource)
         if len(groups) > 1:
             way = "ask for `gaps` of each, and take what they have in common"
@@ -684,17 +682,7 @@ class PartitionedCalendar:
         part = self._by_number.get(self._number_of(resources) or 0)
         if part is not None and part.state.registry.find(resources) is not None:
             return [resources]
-        if is_a(resources, (str, bytes)) or not is_a(resources, (Iterable,)) or has_id(resources):
-            return [resources]  # the partition refuses it
-        return self._members(resources)
-
-    def _members(self, resources: Any) -> list[Any]:
-        if is_a(resources, (str, bytes)) or not is_a(resources, (Iterable,)) or has_id(resources):
-            raise QueryError(resources, "is no iterable of resources or ids")
-        if getattr(type(resources), "_is_selection", False) and resources._home is not self:
-            raise QueryError(resources, "belongs to another calendar")
-        with blaming(lambda exc: QueryError(resources, f"could not be iterated ({type(exc).__name__})"), BookcoreError):
-            return list(resources)
+        return members(resources, self) if is_several(resources) else [resources]  # the partition refuses it
 
     def reopen(self, closure: Any) -> None:
         """See `Calendar.reopen`."""
