@@ -10,7 +10,7 @@ The new one is made as every directory is, records before snapshots: what is cut
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -40,7 +40,7 @@ from bookcore.persist.journal.reading import (
 )
 from bookcore.persist.journal.records import Replay
 from bookcore.persist.journal.verify import Verified, verify
-from bookcore.persist.snapshot.classes import StandIns, handed_in
+from bookcore.persist.snapshot.classes import StandIns
 from bookcore.persist.snapshot.format import path_text
 
 
@@ -76,7 +76,7 @@ def _empty(fs: FileSystem, folder: str) -> None:
 
 def backup(
     directory: str | os.PathLike[str], to: str | os.PathLike[str], *, key: bytes | None = None,
-    progress: Progress | None = None, fs: FileSystem | None = None,
+    progress: Progress | None = None,
 ) -> Verified:  # fmt: skip
     """Copy a directory into a new one, and verify the copy. A calendar may have the directory open, and go on.
 
@@ -95,12 +95,12 @@ def backup(
     ...     copy.position, Calendar.open(f"{folder}/copy").digest() == calendar.digest()
     (2, True)
     """
-    where = Directory.of(directory, key, fs)
+    where = Directory.of(directory, key)
     target = path_text(to)
     Reader(where).check_there()
     with _new(target, where.fs, where.folder):
         position = reread(where, progress, lambda reader: _copy(reader, Directory(target, where.fs, where.secret)))
-        found = verify(target, key=key, fs=where.fs)
+        found = verify(target, key=key)
         if found.damage or found.position != position:
             raise JournalDamagedError(target, f"does not read back as it was written: {found.damage[:1]}")
     return found
@@ -156,15 +156,15 @@ class Salvaged:
 
 
 def salvage(
-    directory: str | os.PathLike[str], to: str | os.PathLike[str], *, types: Iterable[type] | None = None,
-    bounds: str = "[)", key: bytes | None = None, progress: Progress | None = None, fs: FileSystem | None = None,
+    directory: str | os.PathLike[str], to: str | os.PathLike[str], *, bounds: str = "[)", key: bytes | None = None,
+    progress: Progress | None = None,
 ) -> Salvaged:  # fmt: skip
     """Put what can still be read of a damaged directory into a new one, and return what was lost. Nothing is repaired.
 
     It begins with the newest snapshot that is whole, or with nothing; *bounds* are those of the calendar then. A record that
     does not follow from those before it, because others are gone, is left out as a whole, as is one whose bookings find
-    their place taken. *types* are as for `Calendar.open`; without them, classes are substituted, which changes nothing of
-    what is written. The new directory holds one snapshot, and is another calendar's: no file of the old one fits in.
+    their place taken. It needs no class of the program. The new directory holds one snapshot, and is another calendar's: no
+    file of the old one fits in.
 
     Raises: `JournalError` and `SnapshotError` for a directory that cannot be read at all, a value of a key codec that is not
     registered, a *to* that is not new or empty, or one that cannot be written; `QueryError` for *bounds* that are none.
@@ -179,12 +179,12 @@ def salvage(
     ...     found.is_complete, found.applied, len(Calendar.open(f"{folder}/saved"))
     (True, 2, 1)
     """
-    where = Directory.of(directory, key, fs)
+    where = Directory.of(directory, key)
     target = path_text(to)
-    known, asked = StandIns() if types is None else handed_in(where.folder, types), Asked.of(bounds)
+    asked = Asked.of(bounds)
     Reader(where).check_there_at_all()
     with _new(target, where.fs, where.folder):
-        _, state, found = _read_all(blank, where, known, target, asked, progress)
+        _, state, found = _read_all(blank, where, StandIns(), target, asked, progress)
         write_new(Directory(target, where.fs, where.secret), state, found.position)
     return found
 

@@ -102,10 +102,10 @@ class Directory(NamedTuple):
     secret: bytes = b""
 
     @classmethod
-    def of(cls, path: str | os.PathLike[str], key: bytes | None = None, fs: FileSystem | None = None) -> Directory:
+    def of(cls, path: str | os.PathLike[str], key: bytes | None = None) -> Directory:
         """Return the directory that a program names. Raises: `JournalError` for no path, `SnapshotError` for no key."""
         folder = place_text(path)
-        return cls(folder, fs or FileSystem(), check_key(folder, key))
+        return cls(folder, FileSystem(), check_key(folder, key))
 
     def file_path(self, first: int) -> str:
         """Return the path of the journal file that begins with this record."""

@@ -9,7 +9,6 @@ from datetime import datetime
 from bookcore.engine.state import CalendarState
 from bookcore.model.errors import BookcoreError, SnapshotError
 from bookcore.persist.errors import SnapshotKeyError, SnapshotTypeError
-from bookcore.persist.fs import FileSystem
 from bookcore.persist.journal.directory import Directory
 from bookcore.persist.journal.errors import JournalDamagedError
 from bookcore.persist.journal.reading import Progress, Reader, apply, blank, reread, time_of
@@ -44,9 +43,8 @@ class Verified:
 
 
 def verify(
-    directory: str | os.PathLike[str], *, key: bytes | None = None, progress: Progress | None = None,
-    fs: FileSystem | None = None,
-) -> Verified:  # fmt: skip
+    directory: str | os.PathLike[str], *, key: bytes | None = None, progress: Progress | None = None
+) -> Verified:
     """Return what is in a directory, and what is damaged. Nothing is changed, and a calendar may have it open.
 
     Checksums are compared, and every record is applied to the oldest and to the newest snapshot that are whole, with
@@ -66,7 +64,7 @@ def verify(
     ...     found.is_whole, found.position, found.records
     (True, 2, 2)
     """
-    where = Directory.of(directory, key, fs)
+    where = Directory.of(directory, key)
     return reread(where, progress, lambda reader: _Look(reader).look(), lambda found: found.is_whole)
 
 

@@ -9,7 +9,7 @@ check ends with what was the last record when it began.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 
 from bookcore.engine.state import CalendarState
@@ -22,15 +22,15 @@ from bookcore.persist.shared.address import is_postgres, place_text, shown
 from bookcore.persist.shared.opening import journal_at, postgres_databases
 from bookcore.persist.shared.replaying import AT_ONCE, begin, checkpoint_faults
 from bookcore.persist.shared.seam import Checked, SharedJournal, Stored
-from bookcore.persist.snapshot.classes import StandIns, handed_in
+from bookcore.persist.snapshot.classes import StandIns
 from bookcore.persist.snapshot.digest import digest
 
 
-def check(address: str, *, types: Iterable[type] | None = None, progress: Progress | None = None) -> Checked:
+def check(address: str, *, progress: Progress | None = None) -> Checked:
     """Tell whether the records of a calendar follow from each other, and its checkpoints and tables from them.
 
-    Without *types* the classes of the program are substituted. *progress* is called with how much was read,
-    and of how much: in bytes of PostgreSQL, elsewhere in records.
+    It needs no class of the program. *progress* is called with how much was read, and of how much: in bytes of PostgreSQL,
+    elsewhere in records.
 
     Raises: `JournalError` for a database that cannot be read, `SnapshotTypeError` for a key whose codec is not registered.
     Complexity: linear in the records, in time; in memory as the calendar and its checkpoints.
@@ -48,12 +48,11 @@ def check(address: str, *, types: Iterable[type] | None = None, progress: Progre
     """
     address = place_text(address)
     if is_postgres(address):
-        checked: Checked = postgres_databases().check(address, types=types, progress=progress)
+        checked: Checked = postgres_databases().check(address, progress=progress)
         return checked
     check_progress(progress)
-    known = StandIns() if types is None else handed_in(address, types)
     with closing(journal_at(address)) as journal:
-        look = _Look(journal, known, progress)
+        look = _Look(journal, progress)
         look.look()
     name = shown(address)
     positions = tuple(place.position for place, _, _ in look.checkpoints)
@@ -67,8 +66,8 @@ def check(address: str, *, types: Iterable[type] | None = None, progress: Progre
 class _Look:
     """One look at a journal."""
 
-    def __init__(self, journal: SharedJournal, known: dict[str, type], progress: Progress | None) -> None:
-        self._journal, self._known, self._progress = journal, known, progress
+    def __init__(self, journal: SharedJournal, progress: Progress | None) -> None:
+        self._journal, self._known, self._progress = journal, StandIns(), progress
         self._head = journal.head()
         self.checkpoints = list(journal.checkpoints())[::-1]
         self.place, self.begins, self.records = journal.origin, journal.origin.position, 0

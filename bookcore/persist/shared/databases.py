@@ -5,14 +5,13 @@ A check sees the database at one instant, while others write it; `bookcore.persi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
 
 from bookcore.engine.state import CalendarState
-from bookcore.model.timeouts import check_timeout
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError, other_bounds
 from bookcore.persist.journal.reading import Asked, Progress
 from bookcore.persist.shared.address import place_text
@@ -39,19 +38,19 @@ PATIENCE = 10.0
 """For how many seconds a server is waited for that does not answer, or is gone; not for what takes the server long."""
 
 
-def init(address: str, *, bounds: str | None = None, timeout: float = 10.0) -> str:
+def init(address: str, *, bounds: str | None = None) -> str:
     """Make the schema, the tables and the calendar that an address names, unless they are there; return its name.
 
     A program whose user may not make tables opens the calendar after that. Raises: `JournalError`, `QueryError`.
     """
-    address, timeout = place_text(address), check_timeout(timeout, is_lasting=True)
+    address = place_text(address)
     where, asked = Address.of(address), Asked.of(bounds)
     places = {address: 0 if where.partition is None else first_number(where.partition)}
     if where.is_directory:
         places |= {f"{address}&partition={number}": first_number(number) for number in range(where.partitions or 0)}
     for place, last in places.items():
         begin = empty(where.name, asked, last)
-        with closing(PostgresJournal(place, timeout=timeout, begin=begin)) as journal:
+        with closing(PostgresJournal(place, timeout=PATIENCE, begin=begin)) as journal:
             if bounds not in (None, journal.bounds):
                 raise other_bounds(where.name, journal.bounds, bounds)
     return where.name
@@ -65,7 +64,7 @@ def is_there(address: str) -> bool:
         return bool(version_of(connection)) and connection.execute(ask, (where.row,)).fetchone() is not None
 
 
-def upgrade(address: str, *, types: Iterable[type] | None = None, progress: Progress | None = None) -> Upgraded:
+def upgrade(address: str, *, progress: Progress | None = None) -> Upgraded:
     """Bring a database to the schema of this version, and give its calendars tables if they have none.
 
     All calendars, or the one that the address names; with ``tables=no`` none. All or nothing: commands of others wait
@@ -83,11 +82,11 @@ def upgrade(address: str, *, types: Iterable[type] | None = None, progress: Prog
         add_tables(connection, where.name)
         for name in lacking:
             connection.execute("UPDATE bookcore.calendar SET tables = true WHERE name = %s", (name,))
-            write_tables(connection, where.name, name, types, progress)
+            write_tables(connection, where.name, name, progress)
         return Upgraded(was, VERSION, tuple(lacking))
 
 
-def rebuild(address: str, *, types: Iterable[type] | None = None, progress: Progress | None = None) -> int:
+def rebuild(address: str, *, progress: Progress | None = None) -> int:
     """Make the tables of a calendar what its records say, and return how many rows were changed.
 
     Rows that are right stay, so that rows of other tables may refer to them. Commands of others wait meanwhile.
@@ -101,15 +100,15 @@ def rebuild(address: str, *, types: Iterable[type] | None = None, progress: Prog
         for name, tables in _calendars(connection, where, _meant(connection, where)):
             if not tables:
                 raise JournalError(where.name, "its calendar has no tables; `bookcore db upgrade` adds them")
-            changed += write_tables(connection, where.name, name, types, progress)
+            changed += write_tables(connection, where.name, name, progress)
         return changed
 
 
-def check(address: str, *, types: Iterable[type] | None = None, progress: Progress | None = None) -> Checked:
+def check(address: str, *, progress: Progress | None = None) -> Checked:
     """Tell whether the records of a calendar follow from each other, and its checkpoints and tables from them.
 
-    `bookcore.persist.shared.checking.check` takes every address. Without *types* the classes of the program are substituted.
-    *progress* is called with the number of bytes that were read, and that of all bytes.
+    `bookcore.persist.shared.checking.check` takes every address. *progress* is called with the number of bytes that were
+    read, and that of all bytes.
 
     Raises: `JournalError` for a database that cannot be read, `SnapshotTypeError` for a key whose codec is not registered.
     Complexity: linear in the records, in time; in memory as the calendar.
@@ -122,7 +121,7 @@ def check(address: str, *, types: Iterable[type] | None = None, progress: Progre
         states: list[CalendarState] = []
         names = [*([where.row] if where.is_directory else ()), *_meant(connection, where)]
         for name, tables in _calendars(connection, where, names):
-            replayed = Replayed(connection, where.name, name, types, progress, tables)
+            replayed = Replayed(connection, where.name, name, progress, tables)
             replayed.read()
             compared = tables and not replayed.is_cut
             found = tuple(replayed.differences()) if compared else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from datetime import datetime, timedelta
 from functools import partial
 from types import ModuleType
@@ -124,15 +124,15 @@ def journal_at(
     return SqliteJournal(path, sync=sync, timeout=timeout, begin=begin, upgrade=upgrade)
 
 
-def upgrade(address: str, *, types: Iterable[type] | None = None, progress: Progress | None = None) -> Upgraded:
+def upgrade(address: str, *, progress: Progress | None = None) -> Upgraded:
     """Bring a database of an older bookcore to the format of this one; in PostgreSQL also give calendars their tables.
 
-    Stop the programs of the older version before. All or nothing. *types* and *progress* are for PostgreSQL, see
+    Stop the programs of the older version before. All or nothing. *progress* is for PostgreSQL, see
     `bookcore.persist.shared.databases.upgrade`. Raises: `JournalError`, `JournalVersionError` for a newer one.
     """
     address = place_text(address)
     if is_postgres(address):
-        done: Upgraded = postgres_databases().upgrade(address, types=types, progress=progress)
+        done: Upgraded = postgres_databases().upgrade(address, progress=progress)
         return done
     journal: Any = journal_at(address, upgrade=True)
     journal.close()

@@ -25,7 +25,7 @@ from bookcore.persist.shared.pgerrors import refusal_of
 from bookcore.persist.shared.projection import BY_KEYS, COLUMNS, commands_of, groups_of, listed, prepare
 from bookcore.persist.shared.replaying import AT_ONCE, checkpoint_faults, load_checkpoint
 from bookcore.persist.shared.seam import Place, Stored, good_records
-from bookcore.persist.snapshot.classes import StandIns, handed_in
+from bookcore.persist.snapshot.classes import StandIns
 
 MOST = 1000
 """How many rows of a table that differ are reported."""
@@ -49,12 +49,11 @@ class Replayed:
     """The records of one calendar, applied: ``state`` is the calendar, temporary tables are what the tables should be."""
 
     def __init__(
-        self, connection: Any, database: str, name: str, types: Iterable[type] | None, progress: Progress | None,
-        tables: bool,
-    ) -> None:  # fmt: skip
+        self, connection: Any, database: str, name: str, progress: Progress | None, tables: bool
+    ) -> None:
         check_progress(progress)
         self._connection, self._database, self._name, self._tables = connection, database, name, tables
-        self._known = StandIns() if types is None else handed_in(database, types)
+        self._known = StandIns()
         ask = "SELECT bounds, origin, position, mark FROM bookcore.calendar WHERE name = %s"
         self._bounds, origin, *head = self._ask(ask)[0]
         self._origin, self._head = Place(0, origin), Place(*head)
@@ -207,14 +206,14 @@ class Replayed:
 
 
 def write_tables(
-    connection: Any, database: str, name: str, types: Iterable[type] | None = None, progress: Progress | None = None
+    connection: Any, database: str, name: str, progress: Progress | None = None
 ) -> int:
     """Make the tables of a calendar what its records say, in a transaction of the caller; return how many rows changed.
 
     Raises: `JournalDamagedError`, `RefereeError`, and what psycopg raises.
     """
     connection.execute("SELECT 1 FROM bookcore.calendar WHERE name = %s FOR NO KEY UPDATE", (name,))
-    replayed = Replayed(connection, database, name, types, progress, True)
+    replayed = Replayed(connection, database, name, progress, True)
     replayed.read()
     for fault in replayed.faults:
         raise fault
