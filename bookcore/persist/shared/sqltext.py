@@ -165,13 +165,12 @@ def range_of(start: Any, end: Any, closed: bool) -> dict[str, Any]:
     if start is None and end is None:
         return dict.fromkeys(RANGES, "(,)")
     low, high = _bound(start), _bound(end)
-    span = [as_json(start), as_json(end)]
     if low is _NONE or high is _NONE or (low and high and low[0] != high[0]):
-        return {"span": span}
+        return {"span": [as_json(start), as_json(end)]}
     (column, first), (_, last) = low or (high[0], ""), high or (low[0], "")
     found: dict[str, Any] = {column: f"{'[' if low else '('}{first},{last}{']' if closed and high else ')'}"}
     if column == "keys":
-        found["span"] = span
+        found["span"] = [as_json(start), as_json(end)]
     return found
 
 
