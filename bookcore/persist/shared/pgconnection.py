@@ -38,6 +38,14 @@ class Connection(psycopg.Connection[Any]):
     patience = LEAST_PATIENCE
     prepared = False  # the statements that write the tables
 
+    def ask(self, statement: str, values: Any) -> Any:
+        """Execute one statement, and return a cursor with its rows; they come in binary, in which bytes are half as long.
+
+        Raises: psycopg.Error.
+        """
+        asked = psycopg.ClientCursor(self).mogrify(statement, values)
+        return psycopg.Cursor(self).execute(asked, prepare=False, binary=True)
+
     @contextmanager
     def patiently(self, more: float) -> Iterator[None]:
         """Be patient for so many more seconds, because the server has something to wait for, or much to do."""

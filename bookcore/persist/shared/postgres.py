@@ -145,7 +145,7 @@ class PostgresJournal(SharedJournal):
         self._pid = os.getpid()
         self.machine_clock, self.skew = time, 0.0
         self._ended = False  # not an `Event`: Ctrl-C amidst its `set` would leave the lock of it held
-        self._reading, self._listening, self._listened = threading.Lock(), threading.RLock(), LISTENING
+        self._reading, self._listening = threading.Lock(), threading.RLock()
         self._connections: dict[str, Any] = {}
         self._head: Place | None = None  # the place of the last record, as far as it is locked
         create, begin = begin is not None, begin or Beginning.empty()
@@ -195,8 +195,6 @@ class PostgresJournal(SharedJournal):
         try:
             if not self._sync:
                 connection.execute("SET synchronous_commit = off")
-            if use == "listener":
-                self._listen(connection)
             if use == "writer" and self._is_made:
                 self._prepare(connection)
                 self._prepare_tables(connection, self._tables)
@@ -205,13 +203,20 @@ class PostgresJournal(SharedJournal):
             raise
         return connection
 
-    def _listen(self, connection: Any) -> None:
-        """Have the server notify the connection of commits, unless it is a standby."""
-        self._listened = LISTENING
+    @contextmanager
+    def _notified(self, listener: Any) -> Iterator[float]:
+        """Have the server notify a connection of commits; give how many seconds to listen before one looks.
+
+        Only while one waits: each notification costs the server a process that wakes, and where commits come one after the
+        other, no process waits.
+        """
         try:
-            connection.execute("LISTEN bookcore")
+            listener.execute("LISTEN bookcore")
         except psycopg.errors.ReadOnlySqlTransaction:
-            self._listened = POLLING
+            yield POLLING
+            return
+        yield LISTENING
+        listener.execute("UNLISTEN bookcore")
 
     @contextmanager
     def told(self, what: str, timeout: float | None = None, way: str = "") -> Iterator[None]:
@@ -373,10 +378,11 @@ class PostgresJournal(SharedJournal):
         try:
             if not self._listening.acquire(timeout=max(0.0, timeout)):
                 return has_come()
-            with self.told("cannot be read"):
-                listener = self._connected("listener")
+            if has_come():
+                return True
+            with self.told("cannot be read"), self._notified(listener := self._connected("listener")) as listens:
                 while not has_come():
-                    look = monotonic() + self._listened
+                    look = monotonic() + listens
                     while (left := min(look, until) - monotonic()) > 0:
                         for told in listener.notifies(timeout=left, stop_after=1):
                             position, _, name = told.payload.partition(" ")

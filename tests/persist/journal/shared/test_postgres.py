@@ -540,6 +540,22 @@ def test_who_waits_for_a_record_does_not_wait_for_who_listens(opened: Open) -> N
     listener.join()
 
 
+def test_a_connection_is_notified_only_while_it_waits(opened: Open) -> None:
+    """Each notification costs the server a process that wakes; where there is something new, nothing is waited for."""
+    one, other = booked(opened), opened()
+    journal, place = one._recorder.journal, one._recorder.place
+    other.book("room", 5, 6)
+    assert journal.wait(place, 30)
+    assert "listener" not in journal._connections
+    one.catch_up()
+    thread = threading.Thread(target=one.wait_for, args=(one.position + 1, 30))
+    thread.start()
+    other.book("room", 7, 8)
+    thread.join()
+    assert not journal.wait(one._recorder.place, 0.05)
+    assert not journal._connections["listener"].execute("SELECT pg_listening_channels()").fetchall()
+
+
 @contextmanager
 def frozen(server: PostgresServer) -> Iterator[None]:
     """Stop all processes of a server for a while, as a machine does that hangs: its sockets stay open."""
