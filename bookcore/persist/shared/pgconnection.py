@@ -38,13 +38,13 @@ class Connection(psycopg.Connection[Any]):
     patience = LEAST_PATIENCE
     prepared = False  # the statements that write the tables
 
-    def ask(self, statement: str, values: Any) -> Any:
-        """Execute one statement, and return a cursor with its rows; they come in binary, in which bytes are half as long.
+    def ask(self, question: str, values: Any, *, keep: bool = True) -> list[Any]:
+        """Return the rows that answer a question; in binary, in which bytes are half as long.
 
+        *keep*: psycopg keeps its plan, and drops all that are kept on a connection, ours as well, at a ROLLBACK there.
         Raises: psycopg.Error.
         """
-        asked = psycopg.ClientCursor(self).mogrify(statement, values)
-        return psycopg.Cursor(self).execute(asked, prepare=False, binary=True)
+        return psycopg.Cursor(self).execute(question, values, prepare=keep, binary=True).fetchall()
 
     @contextmanager
     def patiently(self, more: float) -> Iterator[None]:

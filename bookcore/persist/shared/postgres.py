@@ -50,7 +50,7 @@ from bookcore.persist.shared.pgschema import (
     make_schema,
     version_of,
 )
-from bookcore.persist.shared.projection import Group, commands_of, groups_of, prepare
+from bookcore.persist.shared.projection import BY_KEYS, Group, commands_of, groups_of, prepare
 from bookcore.persist.shared.seam import (
     FORKED,
     NONE_MADE,
@@ -87,8 +87,10 @@ _LOCK = """
 BEGIN; SET LOCAL lock_timeout = %(wait)s; EXECUTE bookcore_lock(%(name)s)
 """
 _READ = """
-SELECT position, mark, CASE WHEN position > %(position)s THEN record END, (extract(epoch FROM time) * 1000000)::bigint
-FROM bookcore.change WHERE calendar = %(name)s AND position >= %(position)s ORDER BY position LIMIT %(most)s
+SELECT position, mark, CASE WHEN position > %(position)s::bigint THEN record END,
+    (extract(epoch FROM time) * 1000000)::bigint
+FROM bookcore.change WHERE calendar = %(name)s AND position >= %(position)s::bigint
+ORDER BY position LIMIT %(most)s::bigint
 """
 _APPEND = "EXECUTE bookcore_append(%(name)s, %(position)s, %(mark)s, ARRAY[{}], ARRAY[{}]::bytea[], %(tables)s);"
 """Writes records and moves the head, if it is at a place and the lock is free; else fails, by dividing by zero."""
@@ -195,6 +197,8 @@ class PostgresJournal(SharedJournal):
         try:
             if not self._sync:
                 connection.execute("SET synchronous_commit = off")
+            if use == "reader":  # plans are kept, and may be made while the tables are small
+                connection.execute(BY_KEYS.format("off"))
             if use == "writer" and self._is_made:
                 self._prepare(connection)
                 self._prepare_tables(connection, self._tables)
@@ -328,18 +332,19 @@ class PostgresJournal(SharedJournal):
         asked = {"name": self.row, "position": place.position, "most": None if most < 0 else most + 1}
         if locked:
             with self.told("cannot be read"):
-                rows = self._writing().execute(_READ, asked).fetchall()
+                rows = self._writing().ask(_READ, asked, keep=False)
         else:
             with self._to_read("cannot be read") as reader:
-                rows = reader.execute(_READ, asked).fetchall()
+                rows = reader.ask(_READ, asked)
         return records_after(self.spot, place, rows)
 
     def head(self) -> Place:
         """See `SharedJournal.head`."""
-        found = self.heads([self.row]).get(self.row)
-        if found is None:
+        with self._to_read("cannot be read") as reader:
+            found = reader.ask("SELECT position, mark FROM bookcore.calendar WHERE name = %s", (self.row,))
+        if not found:
             raise self._gone()
-        return found
+        return Place(*found[0])
 
     def heads(self, names: Sequence[str]) -> dict[str, Place]:
         """Return the places of the last records of several calendars, at one instant."""
@@ -600,7 +605,7 @@ class PostgresJournal(SharedJournal):
         ask = """SELECT position, mark, snapshot FROM bookcore.checkpoint
                  WHERE calendar = %s AND position < %s ORDER BY position DESC LIMIT 1"""
         with self._to_read("cannot be read") as reader:
-            return reader.execute(ask, (self.row, below)).fetchone()
+            return next(iter(reader.ask(ask, (self.row, below))), None)
 
     def sizes(self) -> Any:
         """See `SharedJournal.sizes`."""

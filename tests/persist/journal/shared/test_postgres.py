@@ -388,14 +388,17 @@ def test_a_time_limit_may_be_longer_than_systems_take(opened: Open) -> None:
 def exchanges(calendar: Calendar) -> Iterator[list[str]]:
     """Give a list of what is sent to the server by who writes."""
     writer, sent = calendar._recorder.journal._connections["writer"], []
-    plain = writer.execute
 
-    def execute(query: str, *arguments: Any) -> Any:
-        sent.append(query)
-        return plain(query, *arguments)
+    def noting(plain: Callable[..., Any]) -> Callable[..., Any]:
+        def execute(query: str, *arguments: Any, **options: Any) -> Any:
+            sent.append(query)
+            return plain(query, *arguments, **options)
+
+        return execute
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writer, "execute", execute)
+        for name in ("execute", "ask"):
+            patch.setattr(writer, name, noting(getattr(writer, name)))
         yield sent
 
 
