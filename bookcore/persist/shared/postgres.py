@@ -32,6 +32,7 @@ import psycopg
 
 from bookcore.persist.journal.errors import (
     JournalClosedError,
+    JournalDamagedError,
     JournalError,
     JournalReplacedError,
     UnknownOutcomeError,
@@ -451,8 +452,10 @@ class PostgresJournal(SharedJournal):
 
     def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
         """See `SharedJournal.append`."""
-        if locked and self._head != place:
+        if locked and self._head is None:
             raise JournalError(self.name, "its lock was lost, so nothing was changed; call again")
+        if locked and self._head != place:  # all records after memory's were read when it was locked
+            raise JournalDamagedError(self.spot, f"its last record is {place.position}, and its head is that of another one")
         size = sum(map(len, records))
         if not locked and size > MOST_HOPED:
             raise JournalError(self.name, "the record is too large to be sent twice")

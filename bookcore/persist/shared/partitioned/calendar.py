@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
 from operator import attrgetter
 from time import monotonic
@@ -30,6 +30,7 @@ from bookcore.model.errors import (
     ConflictError,
     DuplicateBookingError,
     DuplicateResourceError,
+    NoneAvailableError,
     QueryError,
     TransactionError,
     UnknownBookingError,
@@ -228,7 +229,7 @@ class PartitionedCalendar:
             known = other.state.registry.find(resource)
             if other is not part and known is not None and known.resource is resource:
                 raise DuplicateResourceError(resource, known.id)
-        if part.state.registry.with_id(key) is not None:
+        if self._block() is not None and part.state.registry.with_id(key) is not None:  # else memory may be behind
             return self._told(part).calendar.add_resource(resource, **options)
         with self._joint([self.directory, part]):
             added = part.calendar.add_resource(resource, **options)
@@ -428,7 +429,8 @@ class PartitionedCalendar:
             self.catch_up()
         standing = None if id is None else self._with_booking(id)
         if standing is not None:  # it is what is asked for, or refused
-            return standing.calendar.book_any([], start, end, **options)
+            with suppress(NoneAvailableError):  # it was released meanwhile
+                return standing.calendar.book_any([], start, end, **options)
         (terms,) = terms_in_parts([selection], self)
         order = selection._order if is_a(selection, PartitionedSelection) else None
         candidates = PartitionedSelection(self, [

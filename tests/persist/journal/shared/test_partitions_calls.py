@@ -258,6 +258,30 @@ def test_a_load_is_refused_an_id_of_another_partition_at_once(rooms: Any, parted
     assert other.load([BookingEvent(high, 1, 2, id="talk")]) == 1  # memory of the other one was behind
 
 
+def test_what_another_process_removed_is_made_anew_in_the_directory_too(
+    rooms: Any, parted: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory that is behind has the resource, or the booking with an id, when the call begins."""
+    low, high = apart(rooms)
+    other, third = parted(), parted(partitions=[rooms.partition_of(low)])
+    for calendar in other, third:
+        rooms.remove_resource(low)
+        assert calendar.add_resource(Resource(low), if_exists="return").id == low
+        rooms.catch_up()
+        rooms.check()
+        assert rooms.in_order(ROOMS)[-1] == low
+    with rooms.transaction(low):  # which knows: nobody else adds or removes it
+        assert rooms.add_resource(Resource(low), if_exists="return") is rooms.resource(low)
+    rooms.book(low, 1, 2, id="talk")
+    other.catch_up()
+    rooms.remove_booking("talk")
+    monkeypatch.setattr(other, "catch_up", bool)  # it was removed after that
+    assert other.book_any(other.find(Resource), 1, 2, id="talk", if_exists="return").id == "talk"
+    monkeypatch.undo()
+    with pytest.raises(DuplicateBookingError):
+        other.book_any([high], 1, 2, id="talk")
+
+
 def test_settings_of_a_role_or_an_address_make_no_difference(divided: str, parted: Callable[..., Any]) -> None:
     """Neither to what is written, nor to what is understood of an error, nor to the clock."""
     settings = {

@@ -85,7 +85,7 @@ def test_what_says_of_records_and_tables_that_there_are_more_is_damage(postgres:
     with Calendar.open(address, follow=False) as calendar:
         calendar.add_resource(Resource("room"))
         execute(postgres, "UPDATE bookcore.calendar SET position = 8")
-        with pytest.raises(JournalError):
+        with pytest.raises(JournalDamagedError, match="its last record is 1, and its head is that of another one"):
             calendar.book("room", 8, 9)
         with pytest.raises(JournalDamagedError, match="its last record is 1, and its head says more"):
             calendar.wait_for(4, 60)
