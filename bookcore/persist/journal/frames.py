@@ -181,12 +181,12 @@ def _following(data: bytes, sequence: int, salt: int) -> list[Frame]:
     unpack, make = _FRAME.unpack_from, partial(tuple.__new__, Frame)
     seeds: dict[int, int] = {}  # the checksum of salt and length: most records have one of a few lengths
     found: list[Frame] = []
-    at, last = HEADER_SIZE, len(data) - FRAME_SIZE
-    while at < last:
+    at, size = HEADER_SIZE, len(data)
+    while at < size - FRAME_SIZE:
         length, check, number, synced, time = unpack(data, at)
         start = at + FRAME_SIZE
         end = start + length
-        if number != sequence or not length or end > len(data):
+        if number != sequence or not length or end > size:
             break
         if length not in seeds:
             seeds[length] = crc32(data[at : at + _AFTER_LENGTH], salt)

@@ -17,6 +17,7 @@ import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import repeat
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -95,6 +96,10 @@ class Record(NamedTuple):
     def path(self) -> str:
         """What errors call the file, or a record in a database."""
         return self.place if self.at is not None else f"{self.place}, record {self.position}"
+
+
+_record: Callable[[tuple[int, int | None, str, int | None, bytes]], Record] = partial(tuple.__new__, Record)
+"""Makes a record of its fields in half the time of calling the class."""
 
 
 class Loaded(NamedTuple, Generic[C]):
@@ -326,10 +331,10 @@ class Reader:
                 self.tell(JournalDamagedError(path, what + proof, offset=found.end))
                 is_told = True
                 records = records + frames_after(data, found, store_id, its_first, self.secret)
-            for number, each in enumerate(records):
+            for number, (at, length, sequence, _, written) in enumerate(records):
                 if not number % _RECORDS_PER_REPORT:
-                    self.report(each.at)
-                yield Record(each.sequence, each.time, path, each.at, data[each.at : each.end])
+                    self.report(at)
+                yield _record((sequence, written, path, at, data[at : at + length]))
             if records:
                 position, time = records[-1].sequence, records[-1].time
             last, size = first, found.end

@@ -19,7 +19,6 @@ The changes of indexes are in no record, because an index is a function of the p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from itertools import groupby, islice
 from typing import Any
 
@@ -281,10 +280,13 @@ class Replay:
 
     def loadable(self, record: bytes) -> list[bytes]:
         """Return the short records for `load` of which a record is made; none if it has other changes as well."""
-        with suppress(Unreadable):
-            parts = parts_of(record) if is_several(record) else [record] if is_short(record) else []
-            return parts if all(map(self._can_load, parts)) else []
-        return []
+        if not is_several(record):
+            return [record] if is_short(record) and self._can_load(record) else []
+        try:
+            parts = parts_of(record)
+        except Unreadable:
+            return []
+        return parts if all(map(self._can_load, parts)) else []
 
     def load(self, records: Sequence[bytes]) -> Sequence[int]:
         """Apply short records at once; return the places of those that are left, see `load_run`."""
