@@ -79,6 +79,20 @@ def count_below(low: array[int], high: array[int]) -> int:
     return found
 
 
+def most_bits(column: array[int]) -> int:
+    """Return how many bits the highest of some unsigned numbers has. O(n).
+
+    >>> most_bits(array("H", [5, 3]))
+    3
+    """
+    union = 0
+    for at in range(0, len(column), ROWS):
+        union |= int.from_bytes(column[at : at + ROWS], sys.byteorder)
+    size = column.itemsize
+    lanes = union.to_bytes(size * ROWS, sys.byteorder)
+    return max(int.from_bytes(lanes[at : at + size], sys.byteorder) for at in range(0, len(lanes), size)).bit_length()
+
+
 def sorted_lanes(lanes: int, count: int) -> int:
     """Return lanes of at most `BITS` bits in ascending order. O(n log n).
 

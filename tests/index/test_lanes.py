@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookcore.index import lanes
-from bookcore.index.lanes import BITS, count_below, field, lanes_of, ones, sorted_lanes, widened
+from bookcore.index.lanes import BITS, count_below, field, lanes_of, most_bits, ones, sorted_lanes, widened
 
 
 @given(st.sampled_from("BHI"), st.lists(st.integers(0, 255), max_size=20))
@@ -38,6 +38,15 @@ def test_numbers_below_others_are_counted(code: str, data: st.DataObject) -> Non
     rows = rows * data.draw(st.sampled_from([1, lanes.ROWS // 7]))
     low, high = (array(code, [row[side] for row in rows]) for side in (0, 1))
     assert count_below(low, high) == sum(one < other for one, other in rows)
+
+
+@given(st.sampled_from("BHIQq"), st.lists(st.integers(0, 127), max_size=12), st.data())
+def test_as_many_bits_as_the_highest_number_has(code: str, numbers: list[int], data: st.DataObject) -> None:
+    """Wherever it is, with none and with more rows than are read together."""
+    highest = (1 << 8 * array(code).itemsize - code.islower()) - 1
+    more = data.draw(st.lists(st.integers(0, highest), max_size=2))
+    numbers = numbers * data.draw(st.sampled_from([1, lanes.ROWS // 7])) + more
+    assert most_bits(array(code, numbers)) == max(numbers, default=0).bit_length()
 
 
 @given(st.lists(st.tuples(st.integers(0, (1 << 29) - 1), st.integers(0, (1 << 32) - 1)), max_size=30))

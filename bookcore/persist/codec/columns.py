@@ -27,6 +27,7 @@ from types import NoneType
 from typing import Any, NamedTuple, TypeAlias
 
 from bookcore.index.dictionary_column import PART, DictionaryColumn, are_below, take
+from bookcore.index.lanes import most_bits
 from bookcore.model.errors import attempt
 from bookcore.persist.codec.blob import MAX_DEPTH, BlobReader, BlobWriter, Unreadable, Unwritable, width_for
 from bookcore.persist.codec.budget import Budget
@@ -137,15 +138,15 @@ def encode_numbers(values: Sequence[int]) -> bytes:
     if rows and rows[0] == rows[-1] < 256 and rows.count(rows[0]) == len(rows):  # the most frequent case: all are equal
         return b"B" + bytes((rows[0],)) * len(rows)
     out = BlobWriter()
-    largest = max(rows, default=0)
-    if largest >> 64:
+    bits = most_bits(rows) if isinstance(rows, array) else max(rows, default=0).bit_length()
+    if bits > 64:
         return b"V" + encode_column(list(rows))
-    code = width_for(largest + 1)
+    code = width_for(1 << bits)
     out.byte(ord(code))
     if code == "Q":
         out.numbers(code, rows)
     else:
-        out.places(largest + 1, rows if isinstance(rows, array) else array("I", rows))
+        out.places(1 << bits, rows if isinstance(rows, array) else array("I", rows))
     return out.getvalue()
 
 

@@ -211,7 +211,8 @@ def _resources(
     for each in types:
         _check_carried(each, path)
     if types == {Resource} and all(
-        all(map(is_, map(attrgetter(name), resources), column)) for name, column in zip(_FACTS, columns, strict=True)
+        all(map(is_, map(attrgetter(f"_bookcore_{name}"), resources), column))  # the slots, which properties read
+        for name, column in zip(_FACTS, columns, strict=True)
     ):  # most often, and told a column at a time
         kinds, attributes = [classes.place(Resource)] * len(ids), [None] * len(ids)
         return Resources(ids, kinds, capacities, before, after, attributes)
