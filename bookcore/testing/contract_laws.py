@@ -31,7 +31,7 @@ def fingerprint(calendar: Calendar, windows: Any = WINDOWS) -> list[Any]:
     for start, end in windows:
         for quantity in (1, 2):
             free = calendar.find_available(start, end, quantity=quantity)
-            found += [free.ids(), len(free), free.first(3) == list(free)[:3]]
+            found += [free.ids(), len(free), [resource.id for resource in free.first(3)]]
         found.append(calendar.find_booked(start, end).ids())
         found.append(ids(calendar.bookings(None, start, end)))
         for id_ in calendar.resources.ids():
