@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from bookcore.demo.build_data import build
 from bookcore.demo.flights import PATH, DemoDataError, Flights, Rotation, read_flights
 
 SOURCE = Path(__file__).parents[2] / "../shared/data/flights/flights.csv.gz"
@@ -72,41 +71,6 @@ def test_near_lists_airports_by_distance(year: Flights) -> None:
     """New York's three come first; an airport whose place is unknown is never near."""
     assert year.near("JFK", 40) == ["JFK", "LGA", "EWR"]
     assert "SJU" not in year.near("JFK", 40000)
-
-
-def test_built_file_reads_as_the_rows_it_was_built_from(tmp_path: Path) -> None:
-    """The build script keeps order, drops rows without an end, and reads NA as unknown."""
-    (tmp_path / "planes.csv").write_text(
-        "tailnum,year,type,manufacturer,model,engines,seats,speed,engine\nN1,NA,Fixed,BOEING,7,2,9,NA,Turbo-fan\n"
-    )
-    (tmp_path / "airports.csv").write_text("faa,name,lat,lon\nJFK,Kennedy,40.6,-73.7\nXXX,Nowhere,0,0\n")
-    (tmp_path / "airlines.csv").write_text("carrier,name\nDL,Delta\n")
-    times = ("2013-01-02T00:00:00Z", "2013-01-02T01:00:00Z", "2013-01-01T23:50:00Z", "2013-01-02T01:10:00Z")
-    names = (
-        "resource_id",
-        "booking_id",
-        "flight",
-        "origin",
-        "dest",
-        "start",
-        "end",
-        "sched_start",
-        "sched_end",
-    )
-    rows = [
-        dict(zip(names, ("N2", "7", "DL1", "JFK", "SJU", *times), strict=True)),
-        dict(zip(names, ("N3", "8", "DL1", "JFK", "SJU", times[0], "", *times[2:]), strict=True)),
-        dict(zip(names, ("N1", "9", "DL2", "JFK", "SJU", *times), strict=True)),
-    ]
-    found = read_flights(build(rows, tmp_path))
-    moments = [datetime.fromisoformat(text) for text in times]
-    assert list(found.rows()) == [
-        (7, "N2", "DL1", "JFK", "SJU", *moments),
-        (9, "N1", "DL2", "JFK", "SJU", *moments),
-    ]
-    assert found.aircraft[0] == ("N2", *[None] * 7)
-    assert found.aircraft[1] == ("N1", None, "Fixed", "BOEING", "7", 2, 9, "Turbo-fan")
-    assert list(found.airports) == ["JFK"]
 
 
 def test_damaged_file_is_refused() -> None:
