@@ -76,9 +76,8 @@ class OccupancyIndex:
 
     The sizes are arguments for tests, which want small structures, and for measurements; None is the default of the class.
     ``smallest`` is the least limit of a chunk; ``tail`` how many of its starts, and of its ends, may always be late (a
-    quarter of the limit may be, too); ``stride`` how many chunks a group is made with; ``near`` how many heads past its
-    start the end of a span is looked for before it is looked for everywhere; ``patience`` how many spans may wait; ``worth``
-    how many ordinals a question takes out of a chunk's bitmap rather than mark that many more.
+    quarter of the limit may be, too); ``stride`` how many chunks a group is made with; ``patience`` how many spans may
+    wait; ``worth`` how many ordinals a question takes out of a chunk's bitmap rather than mark that many more.
 
     Complexity, with m spans in chunks of B: `add` O(log m + groups spanned), with an absorption, O(tail log B), once in
     tail / 2 additions, and with a cut, O(B), once in B / 2; O(1) while spans wait. `remove` O(log m + tail log B + groups
@@ -97,12 +96,11 @@ class OccupancyIndex:
     SMALLEST = 64  # below it the objects of a chunk outweigh what it holds
     TAIL = 32  # as many starts, and ends, may a question have to look at one by one in each chunk that it reads
     STRIDE = 8  # more: more deltas to combine in a question; fewer: more checkpoints to mark in an addition
-    NEAR = 8
     PATIENCE = 1 << 14  # so many spans are put in chunks in some 20 ms, which one question takes longer
     WORTH = 64  # marking so many ordinals takes as long as making and counting the bitmaps of a chunk
 
     __slots__ = (
-        "begun", "chunks", "closed", "count", "end_search", "groups", "heads", "kind", "limit", "near", "patience", "room",
+        "begun", "chunks", "closed", "count", "end_search", "groups", "heads", "kind", "limit", "patience", "room",
         "search", "shared", "size", "smallest", "stride", "tail", "waiting", "worth", "zone",
     )  # fmt: skip
 
@@ -113,7 +111,6 @@ class OccupancyIndex:
         smallest: int | None = None,
         tail: int | None = None,
         stride: int | None = None,
-        near: int | None = None,
         patience: int | None = None,
         worth: int | None = None,
     ) -> None:
@@ -123,7 +120,6 @@ class OccupancyIndex:
         self.smallest = self.SMALLEST if smallest is None else smallest
         self.tail = self.TAIL if tail is None else tail
         self.stride = self.STRIDE if stride is None else stride
-        self.near = self.NEAR if near is None else near
         self.patience = self.PATIENCE if patience is None else patience
         self.worth = self.WORTH if worth is None else worth
         self.waiting: list[Any] | None = None
@@ -176,13 +172,7 @@ class OccupancyIndex:
             return start, end
         heads = self.heads
         first = self.search(heads, start)
-        near = first + self.near  # most spans are short: a few heads are looked at before all of them
-        if first and near < len(heads):
-            last = self.end_search(heads, end, first, near)
-            if last == near:
-                last = self.end_search(heads, end, near)
-        else:
-            last = self.end_search(heads, end, first)
+        last = self.end_search(heads, end, first)
         self.begun = True
         shared = self.shared
         if shared is not None and (kind is not datetime or not (start.fold or end.fold)):
@@ -625,7 +615,7 @@ class OccupancyIndex:
 
     def _empty(self, size: int, count: int) -> OccupancyIndex:
         """Return an index like this one, without a chunk, made ready for so many spans."""
-        sizes = {name: getattr(self, name) for name in ("smallest", "tail", "stride", "near", "patience", "worth")}
+        sizes = {name: getattr(self, name) for name in ("smallest", "tail", "stride", "patience", "worth")}
         fresh = type(self)(self.closed, **sizes)
         fresh.size, fresh.count = size, count
         fresh._measure()
