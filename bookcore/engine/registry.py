@@ -209,13 +209,13 @@ class Registry:
         self.renamed.update([(id(record.resource), record) for record in records if _is_renamed(record)])
         self.objects += objects
         self.by_number += records
-        _include(self.everything, (1 << high) - (1 << low))
-        _include(self.pooled, from_ordinals([record.number for record in records if not record.is_exclusive], high))
+        self.everything.include((1 << high) - (1 << low))
+        self.pooled.include(from_ordinals([record.number for record in records if not record.is_exclusive], high))
         numbers: defaultdict[type, list[int]] = defaultdict(list)
         for number, cls in enumerate(map(type, objects), low):
             numbers[cls].append(number)
         for cls, members in numbers.items():
-            _include(self.classes.setdefault(cls, Bitmap()), from_ordinals(members, members[-1] + 1))
+            self.classes.setdefault(cls, Bitmap()).include(from_ordinals(members, members[-1] + 1))
 
     def remove(self, record: ResourceRecord) -> None:
         """Remove a record from all tables. O(labels + n / 8), and O(log n) for each index.
@@ -319,7 +319,7 @@ class Registry:
 
     def tag_all(self, numbers: Sequence[int], label: Hashable) -> None:
         """Put a label on the resources with these numbers, at least one. O(highest / 8 + numbers)."""
-        _include(self.tags.setdefault(label, Bitmap()), from_ordinals(numbers, max(numbers) + 1))
+        self.tags.setdefault(label, Bitmap()).include(from_ordinals(numbers, max(numbers) + 1))
 
     def untag(self, record: ResourceRecord, label: Hashable) -> None:
         """Take a label off a resource. Raises: `QueryError`."""
@@ -448,10 +448,3 @@ def _is_about_objects(cls: type) -> bool:
     except TypeError:
         return True
     return False
-
-
-def _include(bitmap: Bitmap, bits: int) -> None:
-    """Add all of *bits* to a bitmap. O(n / 8)."""
-    value = bitmap.value() | bits
-    bitmap.data = bytearray(value.to_bytes((value.bit_length() + 7) >> 3, "little"))
-    bitmap.cached = value

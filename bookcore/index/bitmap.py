@@ -41,26 +41,40 @@ class Bitmap:
 
     __slots__ = ("cached", "data")
 
-    def __init__(self) -> None:
-        self.data = bytearray()
+    def __init__(self, bits: int = 0) -> None:
+        self.data = bytearray(bits.to_bytes((bits.bit_length() + 7) >> 3, "little"))
         self.cached: int | None = None
+
+    def lengthen(self, byte: int) -> None:
+        """Make room for a byte, and an eighth more, so that a series of new ordinals does not copy the bytes each time."""
+        self.data.extend(bytes(byte + 1 - len(self.data) + (len(self.data) >> 3)))
 
     def add(self, ordinal: int) -> None:
         """Add an ordinal to the set. O(1) amortised."""
-        data = self.data
         at = ordinal >> 3
-        if at >= len(data):
-            # grow by an eighth more than needed, so that a series of new ordinals does not copy the array each time
-            data.extend(bytes(at + 1 - len(data) + (len(data) >> 3)))
-        data[at] |= 1 << (ordinal & 7)
+        if at >= len(self.data):
+            self.lengthen(at)
+        self.data[at] |= MASKS[ordinal & 7]
+        self.cached = None
+
+    def toggle(self, ordinal: int) -> None:
+        """Remove an ordinal from the set if it is there, else add it. O(1) amortised."""
+        at = ordinal >> 3
+        if at >= len(self.data):
+            self.lengthen(at)
+        self.data[at] ^= MASKS[ordinal & 7]
         self.cached = None
 
     def discard(self, ordinal: int) -> None:
         """Remove an ordinal from the set if it is there. O(1)."""
         at = ordinal >> 3
         if at < len(self.data):
-            self.data[at] &= ~(1 << (ordinal & 7))
+            self.data[at] &= ~MASKS[ordinal & 7]
             self.cached = None
+
+    def include(self, bits: int) -> None:
+        """Add all ordinals of a set. O(n / 8)."""
+        self.data, self.cached = Bitmap(self.value() | bits).data, None
 
     def __contains__(self, ordinal: int) -> bool:
         at = ordinal >> 3
@@ -75,8 +89,8 @@ class Bitmap:
 
     def renumber(self, numbers: Mapping[int, int]) -> None:
         """Replace each ordinal by the one that *numbers* gives for it. O(n / 8 + number of ordinals)."""
-        value = self.cached = from_ordinals([numbers[ordinal] for ordinal in ordinals(self.value())], len(numbers))
-        self.data = bytearray(value.to_bytes((value.bit_length() + 7) >> 3, "little"))
+        bits = from_ordinals([numbers[ordinal] for ordinal in ordinals(self.value())], len(numbers))
+        self.data, self.cached = Bitmap(bits).data, None
 
     def check(self) -> None:
         """Raise AssertionError unless the invariant holds. O(n / 8)."""

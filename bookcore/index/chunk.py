@@ -1,6 +1,6 @@
 """One chunk of an occupancy index, and the group of neighbouring chunks that it is in.
 
-    group        checkpoint_bits     ordinals busy across the left edge of its first chunk
+    group        checkpoint          ordinals busy across the left edge of its first chunk
                  start_int           ordinals with a start in any of its chunks, made when it is asked for
       chunk      starts, ends        the spans' starts and ends between two heads, with their ordinals: a `Column` each
                  late_starts         starts that are not in the column yet: key, ordinal, key, ordinal ...
@@ -15,8 +15,7 @@ question sets their bits, and leaves them where they are.
 The bitmaps of a chunk that is new, or was cut, are stale: they are made when they are asked for, which may be after the next
 cut.
 
-Each bitmap is held as bytes, which take a bit in constant time, and as the int made of them, None since the last change or
-addition.
+The int of each `Bitmap` is None since the last change or addition, so that a question sets the bits of late entries first.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bookcore.index.bitmap import MASKS, from_flags, from_ordinals, ordinals
+from bookcore.index.bitmap import MASKS, Bitmap, from_flags, from_ordinals
 from bookcore.index.column import Column, Ordinals
 
 
@@ -37,10 +36,7 @@ class Chunk:
     in the columns, without an error.
     """
 
-    __slots__ = (
-        "delta_bits", "delta_int", "ends", "group", "late_ends", "late_starts", "marked", "stale", "start_bits", "start_int",
-        "starts",
-    )  # fmt: skip
+    __slots__ = ("delta_bits", "ends", "group", "late_ends", "late_starts", "marked", "stale", "start_bits", "starts")
 
     def __init__(self, group: Group, starts: Column, ends: Column) -> None:
         self.group = group
@@ -50,10 +46,7 @@ class Chunk:
         self.late_ends: list[Any] = []
         self.marked = (0, 0)
         self.stale = True
-        self.start_bits = bytearray()
-        self.start_int: int | None = None
-        self.delta_bits = bytearray()
-        self.delta_int: int | None = None
+        self.start_bits, self.delta_bits = Bitmap(), Bitmap()
 
     def mark(self) -> None:
         """Have the bitmaps complete. O(late entries), or O(entries) if they are stale. No key is compared."""
@@ -67,13 +60,13 @@ class Chunk:
     def _set(self, starts: Sequence[int], ends: Sequence[int]) -> None:
         """Set the ordinals of starts and ends in the bitmaps, which are then complete. O(ordinals)."""
         masks = MASKS
-        start_bits, delta_bits = self.start_bits, self.delta_bits
-        most = max(max(starts, default=0), max(ends, default=0)) >> 3
         marked = len(self.late_starts), len(self.late_ends)
         self.stale = True  # until it is done: it may be cut off, by Ctrl-C in a question
-        for bits in (start_bits, delta_bits):
-            if most >= len(bits):
-                _lengthen(bits, most)
+        most = max(max(starts, default=0), max(ends, default=0)) >> 3
+        for bits in (self.start_bits, self.delta_bits):
+            if most >= len(bits.data):
+                bits.lengthen(most)
+        start_bits, delta_bits = self.start_bits.data, self.delta_bits.data
         for number in starts:
             byte, mask = number >> 3, masks[number & 7]
             start_bits[byte] |= mask
@@ -82,8 +75,8 @@ class Chunk:
             delta_bits[number >> 3] ^= masks[number & 7]
         # no call comes between these, so Ctrl-C does not either
         if starts:
-            self.start_int = None
-        self.delta_int = None
+            self.start_bits.cached = None
+        self.delta_bits.cached = None
         self.marked = marked
         self.stale = False
 
@@ -107,8 +100,7 @@ class Chunk:
     def drop_bits(self) -> None:
         """Leave the bitmaps to be made when they are asked for. O(1)."""
         self.stale = True
-        self.start_int = self.delta_int = None
-        self.start_bits, self.delta_bits = bytearray(), bytearray()
+        self.start_bits, self.delta_bits = Bitmap(), Bitmap()
 
     def size(self) -> int:
         """Return the number of starts and ends. O(1)."""
@@ -150,11 +142,10 @@ class Chunk:
             else:
                 is_marked = False
         if not others:  # also if it was late: it may be set for another one, removed before
-            clear_bit(self.start_bits, number)
-            self.start_int = self.group.start_int = None
+            self.start_bits.discard(number)
+            self.group.start_int = None
         if is_marked:
-            flip_bit(self.delta_bits, number)
-            self.delta_int = None
+            self.delta_bits.toggle(number)
 
     def delete_end(self, place: int, number: int) -> None:
         """Remove an end. Compares nothing."""
@@ -169,8 +160,7 @@ class Chunk:
             else:
                 is_marked = False
         if is_marked:
-            flip_bit(self.delta_bits, number)
-            self.delta_int = None
+            self.delta_bits.toggle(number)
 
     def starts_before(self, key: Any, inclusive: bool, worth: int) -> Ordinals:
         """Return the ordinals of the starts before *key* (or at it, if *inclusive*). O(log n + answers).
@@ -221,18 +211,18 @@ class Chunk:
 
     def started(self) -> int:
         """Return the ordinals with a start in the chunk. O(1) when nothing changed since the last call, else O(n / 8)."""
-        bits = self.start_int
+        bits = self.start_bits.cached
         if bits is None:
             self.mark()
-            bits = self.start_int = int.from_bytes(self.start_bits, "little")
+            bits = self.start_bits.value()
         return bits
 
     def delta(self) -> int:
         """Return the ordinals busy at one edge and not at the other. Complexity: as `started`."""
-        bits = self.delta_int
+        bits = self.delta_bits.cached
         if bits is None:
             self.mark()
-            bits = self.delta_int = int.from_bytes(self.delta_bits, "little")
+            bits = self.delta_bits.value()
         return bits
 
     def derive(self) -> None:
@@ -243,10 +233,10 @@ class Chunk:
         # as a rule no ordinal starts twice in a chunk, and then to mark the starts is to toggle them
         once = started.bit_count() == len(starts[0]) + sum(bits.bit_count() for bits in starts[1])
         delta = (started if once else toggled(starts, length)) ^ toggled(ends, length)
-        start_bits, delta_bits = as_bytes(started), as_bytes(delta)
+        start_bits, delta_bits = Bitmap(started), Bitmap(delta)
         marked_now = len(self.late_starts), len(self.late_ends)
         # no call comes between these, so Ctrl-C does not either
-        self.start_bits, self.start_int, self.delta_bits, self.delta_int = start_bits, started, delta_bits, delta
+        self.start_bits, self.delta_bits = start_bits, delta_bits
         self.marked = marked_now
         self.stale = False
 
@@ -261,33 +251,25 @@ class Chunk:
 class Group:
     """Neighbouring chunks with one checkpoint. ``at`` is the position among the groups.
 
-    Invariants: ``checkpoint_bits`` are the ordinals busy across the left edge of the first chunk, or None if they have not
-    been asked for yet; ``start_int`` is None or the union of the chunks' `Chunk.started`.
+    Invariants: ``checkpoint`` has the ordinals busy across the left edge of the first chunk, or is None if it has not been
+    asked for yet; ``start_int`` is None or the union of the chunks' `Chunk.started`.
     """
 
-    __slots__ = ("at", "checkpoint_bits", "checkpoint_int", "chunks", "start_int")
+    __slots__ = ("at", "checkpoint", "chunks", "start_int")
 
     def __init__(self, at: int) -> None:
         self.at = at
         self.chunks: list[Chunk] = []
-        self.checkpoint_bits: bytearray | None = None
-        self.checkpoint_int: int | None = None
+        self.checkpoint: Bitmap | None = None
         self.start_int: int | None = None
 
-    def checkpoint(self) -> int:
-        """Return the ordinals busy across the left edge, which have been set. O(n / 8), or O(1) if unchanged since then."""
-        bits = self.checkpoint_int
-        if bits is None:
-            bits = self.checkpoint_int = int.from_bytes(self.checkpoint_bits or b"", "little")
-        return bits
-
-    def set_checkpoint(self, bits: int) -> None:
-        """Set the ordinals busy across the left edge."""
-        self.checkpoint_bits, self.checkpoint_int = as_bytes(bits), bits
+    def known(self) -> int:
+        """Return the ordinals busy across the left edge, of which the checkpoint has been made."""
+        return self.checkpoint.value() if self.checkpoint is not None else 0
 
     def across(self, size: int) -> int:
         """Return the ordinals, all below *size*, busy across the right edge. O(entries + n / 8); makes no bitmaps."""
-        flags, result = bytearray(size), self.checkpoint()  # so many ordinals are set faster in a byte each than in a bit
+        flags, result = bytearray(size), self.known()  # so many ordinals are set faster in a byte each than in a bit
         for chunk in self.chunks:
             for numbers, bitmaps in (chunk.all_starts(), chunk.all_ends()):
                 for number in numbers:
@@ -298,11 +280,11 @@ class Group:
 
     def active(self, chunk: Chunk) -> int:
         """Return the ordinals busy across the left edge of one of the chunks. O(chunks x n / 8), at machine speed."""
-        bits = self.checkpoint()
+        bits = self.known()
         for each in self.chunks:
             if each is chunk:
                 break
-            delta = each.delta_int
+            delta = each.delta_bits.cached
             bits ^= each.delta() if delta is None else delta
         return bits
 
@@ -318,24 +300,11 @@ class Group:
 
     def renumber(self, numbers: Mapping[int, int]) -> None:
         """Replace each ordinal by the one that *numbers* gives for it, in the chunks as well. O(entries + n / 8)."""
-        if self.checkpoint_bits is not None:
-            active = from_ordinals([numbers[number] for number in ordinals(self.checkpoint())], len(numbers))
-            self.set_checkpoint(active)
         for chunk in self.chunks:
             chunk.renumber(numbers)
+        if self.checkpoint is not None:
+            self.checkpoint.renumber(numbers)
         self.start_int = None
-
-    def set_active(self, number: int) -> None:
-        """Set the bit of an ordinal in the checkpoint, if that has been made. O(1), amortised."""
-        if self.checkpoint_bits is not None:
-            set_bit(self.checkpoint_bits, number)
-            self.checkpoint_int = None
-
-    def set_inactive(self, number: int) -> None:
-        """Clear the bit of an ordinal in the checkpoint, if that has been made. O(1)."""
-        if self.checkpoint_bits is not None:
-            clear_bit(self.checkpoint_bits, number)
-            self.checkpoint_int = None
 
 
 def _late(late: Sequence[Any], key: Any, inclusive: bool, before: bool) -> list[int]:
@@ -377,33 +346,3 @@ def toggled(entries: Ordinals, length: int) -> int:
     for bitmap in bitmaps:
         bits ^= bitmap
     return bits
-
-
-def as_bytes(bits: int) -> bytearray:
-    """Return a bitmap as bytes that can be changed."""
-    return bytearray(bits.to_bytes((bits.bit_length() + 7) >> 3, "little"))
-
-
-def clear_bit(data: bytearray, number: int) -> None:
-    """Clear the bit of an ordinal."""
-    if number >> 3 < len(data):
-        data[number >> 3] &= ~MASKS[number & 7]
-
-
-def set_bit(data: bytearray, number: int) -> None:
-    """Set the bit of an ordinal, with room for it made first."""
-    if number >> 3 >= len(data):
-        _lengthen(data, number >> 3)
-    data[number >> 3] |= MASKS[number & 7]
-
-
-def flip_bit(data: bytearray, number: int) -> None:
-    """Flip the bit of an ordinal, with room for it made first."""
-    if number >> 3 >= len(data):
-        _lengthen(data, number >> 3)
-    data[number >> 3] ^= MASKS[number & 7]
-
-
-def _lengthen(data: bytearray, byte: int) -> None:
-    """Make room for a byte, and an eighth more, so that a run of new ordinals does not copy the bytes each time."""
-    data.extend(bytes(byte + 1 - len(data) + (len(data) >> 3)))

@@ -57,7 +57,7 @@ from math import isqrt
 from operator import attrgetter, itemgetter
 from typing import Any
 
-from bookcore.index.bitmap import from_ordinals
+from bookcore.index.bitmap import Bitmap, from_ordinals
 from bookcore.index.chunk import Chunk, Group, marked, toggled
 from bookcore.index.column import SHARED, Column
 from bookcore.model.errors import attempt
@@ -185,10 +185,11 @@ class OccupancyIndex:
         group, end_group = chunk.group, end_chunk.group
         late_starts += (start, number)
         late_ends += (end, number)
-        group.start_int = chunk.start_int = chunk.delta_int = end_chunk.delta_int = None
+        group.start_int = chunk.start_bits.cached = chunk.delta_bits.cached = end_chunk.delta_bits.cached = None
         if group is not end_group:
             for each in self.groups[group.at + 1 : end_group.at + 1]:
-                each.set_active(number)
+                if each.checkpoint is not None:
+                    each.checkpoint.add(number)
         if len(late_starts) > self.room:
             self._absorb(chunk)
         if len(late_ends) > self.room:
@@ -236,7 +237,8 @@ class OccupancyIndex:
         if end_chunk is not None:
             end_chunk.insert_end(end_place, end, number)
         for group in self.groups[begin : None if end_chunk is None else end_chunk.group.at + 1]:
-            group.set_active(number)
+            if group.checkpoint is not None:
+                group.checkpoint.add(number)
         for each in (end_chunk, chunk):
             if each is not None and self._is_crowded(each):
                 self._absorb(each)
@@ -286,7 +288,8 @@ class OccupancyIndex:
             end_chunk.delete_end(end_place, number)
         begin = chunks[first].group.at + 1 if start is not None else 0
         for group in self.groups[begin : chunks[last].group.at + 1]:
-            group.set_inactive(number)
+            if group.checkpoint is not None:
+                group.checkpoint.discard(number)
         if self.shared is not None and len(self.shared) > 2 * self.count + UNUSED:
             self.shared = {}  # most of these keys belong to spans that are gone
         if len(chunks) > 1 and not self.count:  # the next key may be of another family than the heads
@@ -359,10 +362,10 @@ class OccupancyIndex:
         """
         group = chunk.group
         known = group.at
-        while self.groups[known].checkpoint_bits is None:
+        while self.groups[known].checkpoint is None:
             known -= 1
         for before, each in pairwise(self.groups[known : group.at + 1]):
-            each.set_checkpoint(before.across(self.size))
+            each.checkpoint = Bitmap(before.across(self.size))
         return group.active(chunk)
 
     def _busy_within(self, at: int, start: Any, end: Any) -> int:
@@ -481,8 +484,8 @@ class OccupancyIndex:
             return
         middle = len(group.chunks) // 2
         other = Group(group.at + 1)
-        if group.checkpoint_bits is not None:
-            other.set_checkpoint(group.active(group.chunks[middle]))
+        if group.checkpoint is not None:
+            other.checkpoint = Bitmap(group.active(group.chunks[middle]))
         other.chunks = group.chunks[middle:]
         del group.chunks[middle:]
         group.start_int = None
@@ -563,7 +566,7 @@ class OccupancyIndex:
             ended = Column(end_keys[end_low:end_high], end_numbers[end_low:end_high])
             fresh._append(begun, ended)
             low, end_low = high, end_high
-        fresh.groups[0].set_checkpoint(from_ordinals(opened, size))
+        fresh.groups[0].checkpoint = Bitmap(from_ordinals(opened, size))
         fresh._settle_all()
         return fresh
 
@@ -628,7 +631,7 @@ class OccupancyIndex:
         if not groups or len(groups[-1].chunks) == self.stride:
             groups.append(Group(len(groups)))
             if len(groups) == 1:  # no ordinal is busy before the first key, unless its span is unbounded
-                groups[0].set_checkpoint(0)
+                groups[0].checkpoint = Bitmap()
         group = groups[-1]
         chunk = Chunk(group, starts, ends)
         self.chunks.append(chunk)
@@ -680,7 +683,7 @@ class OccupancyIndex:
         must(all(chunk.group is group for chunk, group in grouped_chunks), "a chunk is not in its group")
         must(all(group.at == at for at, group in enumerate(self.groups)), "a group is not in its place")
         must(all(0 < len(group.chunks) <= 2 * self.stride for group in self.groups), "a group is too long, or empty")
-        active = self.groups[0].checkpoint()
+        active = self.groups[0].known()
         count = active.bit_count()
         columns = [column for chunk in self.chunks for column in (chunk.starts, chunk.ends, *chunk.late())]
         every = list(chain.from_iterable(column.keys for column in columns))
@@ -689,11 +692,10 @@ class OccupancyIndex:
         for at, chunk in enumerate(self.chunks):
             group = chunk.group
             if chunk is group.chunks[0]:
-                known = group.checkpoint_bits
-                must(known is not None or group.at > 0, "the first checkpoint is missing")
-                is_right = known is None or int.from_bytes(known, "little") == active
-                must(is_right, f"the checkpoint of group {group.at} is wrong")
-                must(group.checkpoint_int in (None, active), f"the checkpoints of group {group.at} differ")
+                must(group.checkpoint is not None or group.at > 0, "the first checkpoint is missing")
+                if group.checkpoint is not None:
+                    group.checkpoint.check()
+                    must(group.known() == active, f"the checkpoint of group {group.at} is wrong")
                 if group.start_int is not None:
                     started = 0
                     for each in group.chunks:
@@ -714,20 +716,21 @@ class OccupancyIndex:
             active ^= delta
             if chunk.stale:
                 continue
-            for bits, made in ((chunk.start_bits, chunk.start_int), (chunk.delta_bits, chunk.delta_int)):
-                must(made in (None, int.from_bytes(bits, "little")), f"the bitmaps of chunk {at} differ")
+            begun, ended = chunk.marked
+            start_bits, delta_bits = chunk.start_bits, chunk.delta_bits
+            start_bits.check()
+            delta_bits.check()
             late_starts = len(chunk.late_starts)
-            must(chunk.start_int is None or late_starts == chunk.marked[0], f"late starts of chunk {at} are missing")
+            must(start_bits.cached is None or late_starts == begun, f"late starts of chunk {at} are missing")
             must(
-                chunk.delta_int is None or (len(chunk.late_starts), len(chunk.late_ends)) == chunk.marked,
+                delta_bits.cached is None or (late_starts, len(chunk.late_ends)) == (begun, ended),
                 f"late entries of chunk {at} are missing",
             )
-            begun, ended = chunk.marked
             new, new_ends = chunk.late_starts[begun + 1 :: 2], chunk.late_ends[ended + 1 :: 2]
-            started = int.from_bytes(chunk.start_bits, "little") | from_ordinals(new, self.size)
+            started = int.from_bytes(start_bits.data, "little") | from_ordinals(new, self.size)
             must(started == marked(starts, length), f"the starts of chunk {at} are wrong")
             lag = toggled((new + new_ends, []), length)
-            must(int.from_bytes(chunk.delta_bits, "little") == delta ^ lag, f"the delta of chunk {at} is wrong")
+            must(int.from_bytes(delta_bits.data, "little") == delta ^ lag, f"the delta of chunk {at} is wrong")
         must(count == self.count, f"{count} spans, {self.count} counted")
 
 

@@ -182,11 +182,11 @@ def test_building_makes_no_bitmaps_and_a_question_those_that_it_needs() -> None:
     line.rebuild_from(40, keys, [*numbers[:-1], array("I")], [array("I"), *numbers[:-1]])
     assert len(line.groups) > 10
     assert all(chunk.stale for chunk in line.chunks)
-    assert [group.at for group in line.groups if group.checkpoint_bits is not None] == [0]
+    assert [group.at for group in line.groups if group.checkpoint is not None] == [0]
     middle = line.groups[5].chunks[0]
     start = line.heads[line.chunks.index(middle) - 1]
     assert sorted(ordinals(line.busy(start, start + 1))) == [start % 40]
-    assert [group.at for group in line.groups if group.checkpoint_bits is not None] == [0, 1, 2, 3, 4, 5]
+    assert [group.at for group in line.groups if group.checkpoint is not None] == [0, 1, 2, 3, 4, 5]
     assert sum(not chunk.stale for chunk in line.chunks) <= 2 * OccupancyIndex.STRIDE
     line.check()
 
