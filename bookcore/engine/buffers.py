@@ -66,8 +66,7 @@ class Buffers:
         _, bits = self._by_lengths.setdefault(tuple(map(token_of, lengths)), (lengths, Bitmap()))
         bits.add(record.number)
         self._incompatible.clear()
-        record.rules = (*record.rules, self)
-        record.publish()
+        record.set_rule(self, True)
 
     def remove(self, record: ResourceRecord) -> None:
         """Remove the buffers of a resource that is removed. O(n / 8)."""
@@ -83,7 +82,7 @@ class Buffers:
         """Make everything anew from the records of all resources. O(n)."""
         self._by_lengths, self._incompatible = {}, {}
         for record in records:
-            record.rules = tuple(rule for rule in record.rules if rule is not self)
+            record.set_rule(self, False)
             self.add(record)
 
     def renumber(self, numbers: Mapping[int, int]) -> None:

@@ -62,8 +62,7 @@ class Closures:
         self.last_id = max(self.last_id, closure.id)
         if record.closures is None:
             record.closures = own
-            record.rules = (*record.rules, self)
-            record.publish()
+            record.set_rule(self, True)
 
     def drop(self, record: ResourceRecord, low: Any, high: Any, closure: Closure) -> None:
         """Remove a closure. O(log m); O(n / 8) for the last closure of a resource."""
@@ -74,8 +73,7 @@ class Closures:
         if not own.active_count:
             self.store.remove_resource(own)
             record.closures = None
-            record.rules = tuple(rule for rule in record.rules if rule is not self)
-            record.publish()
+            record.set_rule(self, False)
 
     def repair(self, records: Iterable[ResourceRecord], record_of: Callable[[Any], ResourceRecord]) -> None:
         """Index the closures in ``by_id`` anew, after a change was cut off. O(closures x log m + records)."""
@@ -83,8 +81,7 @@ class Closures:
         self.store.bind(self._bounds == "[]")
         for record in records:
             record.closures = None
-            record.rules = tuple(rule for rule in record.rules if rule is not self)
-            record.publish()
+            record.set_rule(self, False)
         for closure in list(self.by_id.values()):
             self.put(record_of(closure.resource), normal(closure.start), normal(closure.end), closure)
 

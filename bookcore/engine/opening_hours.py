@@ -85,9 +85,7 @@ class OpeningHours:
                 self.by_rule[hours] = Bitmap()
             self.by_rule[hours].add(number)
         record.hours = hours
-        others = tuple(rule for rule in record.rules if rule is not self)
-        record.rules = others if hours is None else (*others, self)
-        record.publish()
+        record.set_rule(self, hours is not None)
 
     def repair(self, records: Iterable[ResourceRecord]) -> None:
         """Make everything anew from the hours of all records, after a change was cut off. O(n)."""

@@ -14,8 +14,8 @@ Each rule answers four questions, and one property test proves that the four ans
     spans(record, low, high, quantity)        the blocked spans              `gaps`, `find_slots`, best fit
     causes(record, low, high, quantity, ...)  the reasons, for people        `ConflictError`, `explain`
 
-To add a rule: write it in a file of its own, let it add itself to the ``rules`` of the records that it concerns
-(`ResourceRecord.publish` then disables their fast paths), and name it in `Rules`.
+To add a rule: write it in a file of its own, let it say which records it concerns (by `ResourceRecord.set_rule`, which also
+disables their fast paths), and name it in `Rules`.
 """
 
 from __future__ import annotations

@@ -104,6 +104,12 @@ class ResourceRecord:
         tally.active = count
         self.publish()
 
+    def set_rule(self, rule: Any, applies: bool) -> None:
+        """Have a rule other than bookings concern the resource, as the last one, or not. O(rules)."""
+        others = tuple(other for other in self.rules if other is not rule)
+        self.rules = (*others, rule) if applies else others
+        self.publish()
+
     def publish(self) -> None:
         """Bind the resource to the fast index if there is one, no other rule, and no refusal, else to this record. O(1)."""
         before = self.binding
