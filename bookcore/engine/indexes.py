@@ -30,7 +30,7 @@ class Indexes:
 
     __slots__ = ("_kind", "_limit", "_makes", "_what", "by_name")
 
-    def __init__(self, what: str, makes: str, limit: int | None, kind: Callable[[], Any]) -> None:
+    def __init__(self, what: str, makes: str, limit: int, kind: Callable[[], Any]) -> None:
         self._what, self._makes, self._limit, self._kind = what, makes, limit, kind
         self.by_name: dict[str, AttributeIndex] = {}
 

@@ -21,6 +21,7 @@ from datetime import date
 from typing import Any
 
 from bookcore.engine.indexes import Indexes, Places
+from bookcore.index.attribute_index import AttributeIndex
 from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals, pick
 from bookcore.model.errors import (
     LACKING,
@@ -48,7 +49,7 @@ class Registry:
         "pooled", "renamed", "tags",
     )  # fmt: skip
 
-    def __init__(self, attribute_limit: int | None = None, key: Callable[[Any], Hashable] | None = None) -> None:
+    def __init__(self, attribute_limit: int = AttributeIndex.LIMIT, key: Callable[[Any], Hashable] | None = None) -> None:
         self.key = key  # the calendar's function from a resource to its id; None: the resource's ``id``
         self.renamed: dict[int, ResourceRecord] = {}
         self.by_id: dict[Hashable, ResourceRecord] = {}

@@ -81,10 +81,9 @@ class AttributeIndex:
     LIMIT = 1024  # scanning half a chunk at both edges of a range takes about 0.1 ms
 
     def __init__(
-        self, name: str, key: Callable[[Any], Any], limit: int | None = None, kind: Callable[[], Any] = Bitmap
+        self, name: str, key: Callable[[Any], Any], limit: int = LIMIT, kind: Callable[[], Any] = Bitmap
     ) -> None:
-        self.name, self.key, self.kind = name, key, kind
-        self.limit = self.LIMIT if limit is None else limit
+        self.name, self.key, self.limit, self.kind = name, key, limit, kind
         self.chunks: list[_Chunk] = []
         self.heads: list[Any] = []
         self.values: dict[int, Any] = {}

@@ -57,8 +57,8 @@ class AugmentedIntervalList:
 
     __slots__ = ("chunks", "closed", "heads", "span_of", "split")
 
-    def __init__(self, closed: bool, split: int | None = None) -> None:
-        self.closed, self.split = closed, self.SPLIT if split is None else split
+    def __init__(self, closed: bool, split: int = SPLIT) -> None:
+        self.closed, self.split = closed, split
         self.heads: list[Any] = []
         self.chunks: list[_Chunk] = []
         self.span_of: dict[int, tuple[Any, Any]] = {}

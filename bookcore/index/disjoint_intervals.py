@@ -208,7 +208,7 @@ class ChunkedIntervals:
     __slots__ = ("chunks", "closed", "fitting", "gaps", "heads", "split", "start_of")
 
     def __init__(
-        self, closed: bool, edges: Sequence[Any], values: Sequence[int], split: int = SPLIT, fan: int | None = None
+        self, closed: bool, edges: Sequence[Any], values: Sequence[int], split: int = SPLIT, fan: int = GapSummary.FAN
     ) -> None:
         self.closed, self.split = closed, split
         self.fitting: tuple[Any, Any, Sequence[Any], tuple[int, int]] | None = None

@@ -52,9 +52,8 @@ class GapSummary:
 
     FAN = 16
 
-    def __init__(self, chunks: Sequence[Chunk], closed: bool, fan: int | None = None) -> None:
-        self.chunks, self.closed = chunks, closed
-        self.fan = self.FAN if fan is None else fan
+    def __init__(self, chunks: Sequence[Chunk], closed: bool, fan: int = FAN) -> None:
+        self.chunks, self.closed, self.fan = chunks, closed, fan
         self.bounds: list[Any] = [self._measure(at) for at in range(len(chunks))]
         self.caps: list[list[Any]] = []
         self._forget_caps_from(0)

@@ -74,7 +74,7 @@ _zone = attrgetter("tzinfo")
 class OccupancyIndex:
     """The disjoint busy spans of many ordinals, answering for all of them at once.
 
-    The sizes are arguments for tests, which want small structures, and for measurements; None is the default of the class.
+    The sizes are arguments for tests, which want small structures, and for measurements.
     ``smallest`` is the least limit of a chunk; ``tail`` how many of its starts, and of its ends, may always be late (a
     quarter of the limit may be, too); ``stride`` how many chunks a group is made with; ``patience`` how many spans may
     wait; ``worth`` how many ordinals a question takes out of a chunk's bitmap rather than mark that many more.
@@ -108,20 +108,16 @@ class OccupancyIndex:
         self,
         closed: bool = False,
         *,
-        smallest: int | None = None,
-        tail: int | None = None,
-        stride: int | None = None,
-        patience: int | None = None,
-        worth: int | None = None,
+        smallest: int = SMALLEST,
+        tail: int = TAIL,
+        stride: int = STRIDE,
+        patience: int = PATIENCE,
+        worth: int = WORTH,
     ) -> None:
         self.closed = closed
         # on which side of an equal head a start falls, and an end
         self.search, self.end_search = (bisect_left, bisect_right) if closed else (bisect_right, bisect_left)
-        self.smallest = self.SMALLEST if smallest is None else smallest
-        self.tail = self.TAIL if tail is None else tail
-        self.stride = self.STRIDE if stride is None else stride
-        self.patience = self.PATIENCE if patience is None else patience
-        self.worth = self.WORTH if worth is None else worth
+        self.smallest, self.tail, self.stride, self.patience, self.worth = smallest, tail, stride, patience, worth
         self.waiting: list[Any] | None = None
         self.shared: dict[Any, Any] | None = {}  # one object for each key, as long as keys repeat
         self.kind: Any = None

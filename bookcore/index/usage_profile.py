@@ -179,10 +179,8 @@ class UsageProfile:
     MOST = 256  # measured: with shorter chunks more of them are passed over, with 512 the slices cost a fifth more
     FEWEST = 64
 
-    def __init__(self, closed: bool = False, most: int | None = None, fewest: int | None = None) -> None:
-        self.closed = closed
-        self.most = self.MOST if most is None else most
-        self.fewest = self.FEWEST if fewest is None else fewest
+    def __init__(self, closed: bool = False, most: int = MOST, fewest: int = FEWEST) -> None:
+        self.closed, self.most, self.fewest = closed, most, fewest
         self.chunks = [UsageChunk([None], [0], bytearray(1) if closed else None)]
         self.heads: list[Any] = []  # the first key of every chunk but the first
 

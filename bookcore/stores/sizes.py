@@ -5,25 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bookcore.index.attribute_index import AttributeIndex
+from bookcore.index.augmented_intervals import AugmentedIntervalList
+from bookcore.index.disjoint_intervals import SPLIT
+from bookcore.index.gap_summary import GapSummary
 from bookcore.model.errors import QueryError
 from bookcore.model.typecheck import is_a
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """The sizes in the structures of a store and of its calendar. None: the default of the structure."""
+    """The sizes in the structures of a store and of its calendar."""
 
     occupancy: Mapping[str, int] = field(default_factory=dict)
     """Arguments of `OccupancyIndex`."""
     profile: Mapping[str, int] = field(default_factory=dict)
     """Arguments of `UsageProfile`."""
-    split: int = 128
+    split: int = SPLIT
     """The most disjoint intervals in a chunk."""
-    fan: int | None = None
+    fan: int = GapSummary.FAN
     """The number of chunks that one bound of a `GapSummary` covers."""
-    overlapping: int | None = None
+    overlapping: int = AugmentedIntervalList.SPLIT
     """The number of intervals in a chunk of an `AugmentedIntervalList`."""
-    attribute: int | None = None
+    attribute: int = AttributeIndex.LIMIT
     """The number of values in a chunk of an `AttributeIndex`."""
     spacing: int = 1 << 40
     """The distance between the ranks of new edges in a `TreeStore`."""
