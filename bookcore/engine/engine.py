@@ -27,7 +27,7 @@ from bookcore.engine.bulk_load import load_events, suspects
 from bookcore.engine.first_come import Late, find_late
 from bookcore.engine.ledger import Ledger
 from bookcore.engine.log import Subscription, facts_of, restore_facts
-from bookcore.engine.making import changed_event, check_event, field_reader, make_event, plain_event
+from bookcore.engine.making import changed_event, check_event, field_reader, make_event
 from bookcore.engine.opening_hours import suits
 from bookcore.engine.requests import book_each, is_several, members, requested
 from bookcore.engine.state import CalendarState
@@ -178,11 +178,9 @@ class Engine:
     ) -> BookingEvent:
         """Make an event and book it, or raise and change nothing."""
         cls = self.state.event_type
-        if fields or cls is not BookingEvent:
-            event = make_event(cls, record.resource, start, end, quantity, fields)
-            return self._book(record, low, high, event, id, held, until)
-        event = plain_event(record.resource, start, end, quantity)
-        return self._book(record, low, high, event, id, held, until, as_row=low is start and high is end)
+        event = make_event(cls, record.resource, start, end, quantity, fields)
+        as_row = cls is BookingEvent and not fields and low is start and high is end
+        return self._book(record, low, high, event, id, held, until, as_row=as_row)
 
     def _book(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bookcore.engine.bulk_load import garbage_paused
-from bookcore.engine.making import make_event, plain_event
+from bookcore.engine.making import make_event
 from bookcore.engine.state import CalendarState
 from bookcore.model.errors import (
     LACKING,
@@ -120,6 +120,6 @@ def requested(
     if plain_text(if_exists) != "raise" or cls is not BookingEvent:
         raise QueryError(if_exists, "is decided when it is the turn of the request")
     known = state.registry.record(resource).resource
-    event = make_event(cls, known, start, end, quantity, fields) if fields else plain_event(known, start, end, quantity)
+    event = make_event(cls, known, start, end, quantity, fields)
     event._id = id
     return event
