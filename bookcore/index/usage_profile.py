@@ -38,7 +38,7 @@ change, so a comparison that raises leaves the profile as it was.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain, compress, islice, pairwise, repeat
 from operator import add, lt, ne, neg, sub
 from typing import Any, TypeAlias
@@ -358,8 +358,8 @@ class UsageProfile:
         if not fewest <= len(first.keys) <= most:
             self._settle(c)
 
-    def add_all(self, spans: Iterable[tuple[Any, Any, int]]) -> None:
-        """Add many ``(start, end, amount)`` at once: all of them or, if one is refused, none.
+    def add_columns(self, starts: list[Any], ends: list[Any], amounts: list[int]) -> None:
+        """Add many spans at once, given as columns: all of them or, if one is refused, none.
 
         Builds the profile anew with one sort and one sweep, which pays when there are many spans compared with the
         breakpoints that the profile has. For a few, call `add` for each.
@@ -367,16 +367,10 @@ class UsageProfile:
         Complexity: O((m + n) log(m + n)); two to five times faster than as many calls of `add`.
 
         >>> use = UsageProfile()
-        >>> use.add_all([(1, 5, 2), (3, None, 1)])
+        >>> use.add_columns([1, 3], [5, None], [2, 1])
         >>> list(use.steps(None, None))
         [(None, 1, 0), (1, 3, 2), (3, 5, 3), (5, None, 1)]
         """
-        rows = list(spans)
-        if rows:
-            self.add_columns(*map(list, zip(*rows, strict=True)))
-
-    def add_columns(self, starts: list[Any], ends: list[Any], amounts: list[int]) -> None:
-        """Do what `add_all` does, for the starts, the ends and the amounts of the spans in separate lists."""
         closed, level, falls = self.closed, self._level(0, 0), list(map(neg, amounts))
         bounded = type(None) not in {*map(type, starts), *map(type, ends)}
         if not bounded or (any(map(lt, ends, starts)) if closed else not all(map(lt, starts, ends))):

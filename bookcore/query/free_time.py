@@ -79,7 +79,9 @@ class FreeTime:
         if usage is None:
             profile = UsageProfile(self._state.closed)
             rows = self._state.store.overlapping(record, low, high)
-            profile.add_all((first, last, quantity) for first, last, _, quantity in rows)
+            if columns := list(zip(*rows, strict=True)):
+                starts, ends, _, quantities = map(list, columns)
+                profile.add_columns(starts, ends, quantities)
             usage = profile.steps(low, high)
         steps = list(_tiles(usage, low, high) if self._state.closed else usage)
         return listing.window(self._state, [record], start, end, low, high).tell_all(steps)
