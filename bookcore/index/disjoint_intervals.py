@@ -57,31 +57,16 @@ class DisjointIntervals:
     def __len__(self) -> int:
         return len(self.values)
 
-    @property
-    def first(self) -> Any:
-        """The first edge."""
-        return self.edges[0]
-
-    @property
-    def is_bounded(self) -> bool:
-        """Whether no interval is unbounded. O(1)."""
-        edges = self.edges
-        return not edges or (edges[0] is not LOWEST and edges[-1] is not HIGHEST)
-
-    def is_free(self, start: Any, end: Any) -> bool:
-        """Tell whether no interval overlaps the span. O(log m): one bisect, one comparison."""
-        return self.gap(start, end) >= 0
-
-    def gap(self, start: Any, end: Any) -> int:
-        """Return the place at which the span fits between the intervals, or -1. O(log m)."""
+    def gap(self, start: Any, end: Any) -> int | None:
+        """Return the place at which the span fits between the intervals, or None. O(log m): one bisect, one comparison."""
         edges = self.edges
         at = bisect_left(edges, end) if end is not None else len(edges)
         if at:
             if at & 1 or start is None:
-                return -1
+                return None
             last = edges[at - 1]
             if last is HIGHEST or start < last:
-                return -1
+                return None
         return at
 
     def put(self, at: int, start: Any, end: Any, value: int) -> None:
@@ -162,16 +147,16 @@ class ClosedDisjointIntervals(DisjointIntervals):
     __slots__ = ()
     closed = True
 
-    def gap(self, start: Any, end: Any) -> int:
-        """Return the place at which the span fits between the intervals, or -1. O(log m)."""
+    def gap(self, start: Any, end: Any) -> int | None:
+        """Return the place at which the span fits between the intervals, or None. O(log m)."""
         edges = self.edges
         at = bisect_left(edges, start) if start is not None else 0
         if at & 1:
-            return -1
+            return None
         if at < len(edges):
             following = edges[at]
             if following is LOWEST or end is None or not end < following:
-                return -1
+                return None
         return at
 
     def range(self, start: Any, end: Any) -> tuple[int, int]:
@@ -217,7 +202,7 @@ class ChunkedIntervals:
             make_intervals(closed, edges[2 * low : 2 * (low + step)], values[low : low + step])
             for low in range(0, max(len(values), 1), step)
         ]
-        self.heads: list[Any] = [chunk.first for chunk in self.chunks if chunk.values]
+        self.heads: list[Any] = [chunk.edges[0] for chunk in self.chunks if chunk.values]
         self.start_of: dict[int, Any] = dict(zip(values, edges[::2], strict=True))
         self.gaps = GapSummary(self.chunks, closed, fan)
 
@@ -234,12 +219,6 @@ class ChunkedIntervals:
         """All numbers in order, as a new list. O(m)."""
         return list(chain.from_iterable(chunk.values for chunk in self.chunks))
 
-    @property
-    def is_bounded(self) -> bool:
-        """Whether no interval is unbounded. O(1)."""
-        edges, last = self.chunks[0].edges, self.chunks[-1].edges
-        return not edges or (edges[0] is not LOWEST and last[-1] is not HIGHEST)
-
     def rows(self, keeps: Callable[[int], bool]) -> list[Interval]:
         """Return the intervals whose number is to be kept, also after a change was cut off. O(m)."""
         return [interval for chunk in self.chunks for interval in chunk.rows(keeps)]
@@ -249,10 +228,6 @@ class ChunkedIntervals:
         if end is None:
             return len(self.heads)
         return _at_or_before(self.heads, end) if self.closed else bisect_left(self.heads, end)
-
-    def is_free(self, start: Any, end: Any) -> bool:
-        """Tell whether no interval overlaps the span. Complexity: as `gap`."""
-        return self.gap(start, end) is not None
 
     def gap(self, start: Any, end: Any) -> tuple[int, int] | None:
         """Return the place at which the span fits: a chunk and the place in it; None: it does not.
@@ -268,7 +243,7 @@ class ChunkedIntervals:
         at = max(self._begun(end) - 1, 0)
         edges = chunks[at].edges
         within = chunks[at].gap(start, end)
-        if within < 0:
+        if within is None:
             return None
         self.fitting = start, end, edges, (at, within)
         return at, within
@@ -286,7 +261,7 @@ class ChunkedIntervals:
             left = make_intervals(self.closed, chunk.edges[: 2 * middle], chunk.values[:middle])
             right = make_intervals(self.closed, chunk.edges[2 * middle :], chunk.values[middle:])
             self.chunks[at : at + 1] = [left, right]
-            self.heads.insert(at + 1, right.first)
+            self.heads.insert(at + 1, right.edges[0])
             self.gaps.chunk_split(at)
 
     def find(self, value: int) -> tuple[int, int]:
@@ -318,7 +293,7 @@ class ChunkedIntervals:
         del self.start_of[chunk.values[within >> 1]]
         chunk.take(within)
         if chunk.values:
-            self.heads[at] = chunk.first
+            self.heads[at] = chunk.edges[0]
             self.gaps.gap_widened(at)
         elif len(self.chunks) > 1:
             del self.chunks[at], self.heads[at]
@@ -360,7 +335,7 @@ class ChunkedIntervals:
 
     def check(self) -> None:
         """Raise AssertionError unless the invariant holds. O(m)."""
-        heads = [chunk.first for chunk in self.chunks if chunk.values]
+        heads = [chunk.edges[0] for chunk in self.chunks if chunk.values]
         if len(heads) != len(self.heads) or any(one is not two for one, two in zip(heads, self.heads, strict=True)):
             raise AssertionError("heads differ from the chunks'")
         starts = dict(zip(self.values, self.edges[::2], strict=True))

@@ -8,7 +8,7 @@ its reach leaves room for its quantity.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, TypeVarTuple
 
@@ -57,11 +57,12 @@ def usage_of(record: ResourceRecord, rows: Iterable[Row], closed: bool) -> Usage
     return usage
 
 
-def fits(record: ResourceRecord, rows: Sequence[Row], start: Any, end: Any, quantity: int, closed: bool) -> bool:
-    """Tell whether *quantity* units fit beside these rows, which are all in reach of the span. O(k log k) for k rows.
+def fits(overlapping: Lookup, record: ResourceRecord, start: Any, end: Any, quantity: int, closed: bool) -> bool:
+    """Tell whether *quantity* units fit beside the rows in reach of the span. As `overlapping`, and O(k log k) for k rows.
 
     As `SupportsAvailability.is_free`, with ``1 <= quantity <= capacity``.
     """
+    rows = rows_in_reach(overlapping, record, start, end, closed)
     if record.is_exclusive or not rows:
         return not rows
     return usage_of(record, rows, closed).has_room(*reach(record, start, end), record.capacity - quantity)
@@ -138,8 +139,7 @@ class GenericAvailability:
 
     def is_free(self, record: ResourceRecord, start: Any, end: Any, quantity: int) -> bool:
         """See `SupportsAvailability`. O(log m + k log k) for k rows in reach."""
-        rows = rows_in_reach(self._store.overlapping, record, start, end, self._closed)
-        return fits(record, rows, start, end, quantity, self._closed)
+        return fits(self._store.overlapping, record, start, end, quantity, self._closed)
 
     def busy(self, start: Any, end: Any, quantity: int) -> int:
         """See `SupportsAvailability`. Checks every resource with bookings."""

@@ -29,7 +29,7 @@ from sortedcontainers import SortedList
 
 from bookcore.index.bitmap import from_ordinals
 from bookcore.model.errors import StoreError
-from bookcore.stores.generic import fits, or_false, rows_in_reach
+from bookcore.stores.generic import fits, or_false
 from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
 
@@ -162,8 +162,7 @@ class SortedStore:
 
     def is_free(self, record: ResourceRecord, start: Any, end: Any, quantity: int) -> bool:
         """Tell whether *quantity* more units fit over the whole span. O(m)."""
-        rows = rows_in_reach(self.overlapping, record, start, end, bool(self._closed))
-        return fits(record, rows, start, end, quantity, bool(self._closed))
+        return fits(self.overlapping, record, start, end, quantity, bool(self._closed))
 
     def busy(self, start: Any, end: Any, quantity: int) -> int:
         """Return a bitmap of the resources without room for *quantity* in the span. O(m) for m bookings of all resources."""

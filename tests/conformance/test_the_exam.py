@@ -145,7 +145,7 @@ class SearchFindsAll(ListStore):
 
     def is_free(self, record: Any, start: Any, end: Any, quantity: int) -> bool:
         """Decide by the rows."""
-        return fits(record, self.overlapping(record, start, end), start, end, quantity, bool(self.closed))
+        return fits(self.overlapping, record, start, end, quantity, bool(self.closed))
 
     def busy(self, start: Any, end: Any, quantity: int) -> int:
         """Say that no resource is busy."""
@@ -170,7 +170,8 @@ class NoBuffers(ListStore):
     def is_free(self, record: Any, start: Any, end: Any, quantity: int) -> bool:
         """Look at the bookings themselves."""
         bare = ResourceRecord(record.id, None, 0, record.capacity)
-        return fits(bare, self.overlapping(record, start, end), start, end, quantity, bool(self.closed))
+        rows = self.overlapping(record, start, end)
+        return fits(lambda *span: rows, bare, start, end, quantity, bool(self.closed))
 
     busy = Counts.busy
 

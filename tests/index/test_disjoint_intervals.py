@@ -51,17 +51,11 @@ def overlaps(one: Any, two: Any, closed: bool) -> bool:
 
 def emptied(closed: bool, split: int) -> ChunkedIntervals:
     """Return chunked intervals whose last interval has gone."""
-    flat = make_intervals(closed)
+    flat: Any = make_intervals(closed)
     flat.put(flat.gap(OnlyLess(1), OnlyLess(2)), OnlyLess(1), OnlyLess(2), 1)
     kept = ChunkedIntervals(closed, flat.edges, flat.values, split, SMALL.fan)
     kept.take(kept.find(1))
     return kept
-
-
-def fits(kept: Any, start: Any, end: Any) -> Any:
-    """Return the place where a span fits, or None."""
-    place = kept.gap(start, end)
-    return None if place == -1 else place
 
 
 def walk(closed: bool, chunked: bool, split: int, steps: Any) -> None:
@@ -74,8 +68,8 @@ def walk(closed: bool, chunked: bool, split: int, steps: Any) -> None:
         keys = key(span[0]), key(span[1])
         if what == "put":
             free = not any(overlaps(span, other, closed) for other in held)
-            place = fits(kept, *keys)
-            assert kept.is_free(*keys) is free is (place is not None)
+            place = kept.gap(*keys)
+            assert free is (place is not None)
             if free:
                 kept.put(place, *keys, value)
                 held.append((*span, value))
@@ -94,14 +88,13 @@ def walk(closed: bool, chunked: bool, split: int, steps: Any) -> None:
         in_order = sorted(held, key=lambda row: -1 if row[0] is None else row[0])
         assert len(kept) == len(held)
         assert list(kept.values) == [value for _, _, value in in_order]
-        assert kept.is_bounded is all(start is not None and end is not None for start, end, _ in held)
         assert ranked(kept.overlapping(None, None)) == in_order
         for window in ((span[0], span[1]), (pick, pick + 3), (None, pick), (pick, None)):
             right = [row for row in in_order if overlaps(window, row, closed)]
             ends = key(window[0]), key(window[1])
             assert ranked(kept.overlapping(*ends)) == right
             assert ranked(kept.spans(*ends)) == [row[:2] for row in right]
-            assert kept.is_free(*ends) is (not right)
+            assert (kept.gap(*ends) is None) is bool(right)
         if not chunked and len(kept) > split:
             kept, chunked = ChunkedIntervals(closed, kept.edges, kept.values, split, SMALL.fan), True
 
@@ -124,11 +117,11 @@ def test_intervals_of_many_chunks_agree_with_a_list(closed: bool, split: int, st
 
 def test_chunks_are_cut_when_full_and_dropped_when_empty() -> None:
     """Chunked intervals hold chunks of at most `split`, and none that is empty."""
-    kept = emptied(False, 4)
+    kept: Any = emptied(False, 4)
     for at in range(100):
         start, end = OnlyLess(at), OnlyLess(at + 1)
-        kept.put(fits(kept, start, end), start, end, at)
-        assert fits(kept, start, end) is None
+        kept.put(kept.gap(start, end), start, end, at)
+        assert kept.gap(start, end) is None
     assert len(kept.chunks) > 20
     assert all(len(chunk.values) <= 4 for chunk in kept.chunks)
     for at in range(10, 90):
@@ -142,7 +135,7 @@ def test_chunks_are_cut_when_full_and_dropped_when_empty() -> None:
 @given(steps=st.lists(st.tuples(st.integers(0, 7), st.integers(0, 60), st.integers(1, 9)), max_size=80))
 def test_a_place_that_was_found_is_that_of_a_search(closed: bool, steps: list[tuple[int, int, int]]) -> None:
     """For the objects that were asked for before, whatever was put and taken since."""
-    intervals = ChunkedIntervals(closed, (), (), split=4)
+    intervals: Any = ChunkedIntervals(closed, (), (), split=4)
     spans = [(OnlyLess(low), OnlyLess(low + length)) for _, low, length in steps]
     for number, (what, low, _) in enumerate(steps):
         span = spans[number]

@@ -35,6 +35,7 @@ from bookcore.index.dictionary_column import (
 from bookcore.index.disjoint_intervals import DisjointIntervals
 from bookcore.index.lanes import widened
 from bookcore.index.occupancy import OccupancyIndex
+from bookcore.model.keys import HIGHEST, LOWEST
 from bookcore.stores.record import ResourceRecord
 
 REBUILD = 4
@@ -70,13 +71,13 @@ def load(
         added: Any = records, starts, ends, seqs
         records, starts, ends, seqs = [], [], [], []
         for record in held:
-            intervals = record.state.intervals
-            if not intervals.is_bounded:
+            edges, values = record.state.intervals.edges, record.state.intervals.values
+            if edges[0] is LOWEST or edges[-1] is HIGHEST:
                 return False
-            records += [record] * len(intervals)
-            starts += intervals.edges[::2]
-            ends += intervals.edges[1::2]
-            seqs += intervals.values
+            records += [record] * len(values)
+            starts += edges[::2]
+            ends += edges[1::2]
+            seqs += values
         known: Any = records, starts, ends, seqs
         records, starts, ends, seqs = (old + list(new) for old, new in zip(known, added, strict=True))
     ranked = _ranked(starts, ends)

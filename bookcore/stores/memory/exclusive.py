@@ -51,8 +51,7 @@ class ExclusiveIndex:
 
     def is_free(self, start: Any, end: Any) -> bool:
         """Tell whether no booking overlaps the span. O(log m)."""
-        answer: bool = self.intervals.is_free(start, end)
-        return answer
+        return self.intervals.gap(start, end) is not None
 
     def insert_if_free(self, start: Any, end: Any, seq: int) -> bool:
         """Add the row here and to the occupancy index, or return False. O(log m + split + chunks crossed)."""
@@ -75,7 +74,7 @@ class ExclusiveIndex:
         """Do what `insert_if_free` does, in every case: unbounded spans, closed bounds, chunked intervals."""
         intervals = self.intervals
         at = intervals.gap(start, end)
-        if at is None or at == -1:
+        if at is None:
             return False
         intervals.put(at, *self.occupancy.add(self.number, start, end), seq)  # `put` compares no keys
         self._settle()

@@ -20,7 +20,7 @@ from bookcore.index.bitmap import Bitmap, from_ordinals, ordinals
 from bookcore.index.occupancy import OccupancyIndex
 from bookcore.model.errors import KeyTypeError, StoreError
 from bookcore.model.keys import HIGHEST, LOWEST
-from bookcore.stores.generic import fits, or_false, rows_in_reach, widened
+from bookcore.stores.generic import fits, or_false, widened
 from bookcore.stores.memory.bulk import load, worth_it
 from bookcore.stores.memory.capacity import CapacityIndex
 from bookcore.stores.memory.exclusive import ExclusiveIndex
@@ -227,8 +227,7 @@ class MemoryStore:
 
     def _is_freed(self, record: ResourceRecord, start: Any, end: Any, quantity: int) -> bool:
         """Tell whether there is room without the hidden rows, where the indexes say that there is none. Asks the rows."""
-        rows = rows_in_reach(self.overlapping, record, start, end, bool(self._closed))
-        return fits(record, rows, start, end, quantity, bool(self._closed))
+        return fits(self.overlapping, record, start, end, quantity, bool(self._closed))
 
     def busy(self, start: Any, end: Any, quantity: int) -> int:
         """Return a bitmap of the resources without room for *quantity* in the span.
