@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from functools import lru_cache
 from operator import attrgetter
 from types import MappingProxyType
@@ -20,15 +20,12 @@ from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import is_a
 
 
-class Status(str, Enum):
+class Status(StrEnum):
     """The state of a booking. Compares equal to its name in lower case: ``event.status == "held"``."""
 
     HELD = "held"
     CONFIRMED = "confirmed"
     RELEASED = "released"
-
-    def __str__(self) -> str:
-        return self.value
 
 
 class Home(Protocol):
