@@ -30,7 +30,6 @@ from bookcore.engine.log import Log, restore_facts
 from bookcore.engine.opening_hours import OpeningHours
 from bookcore.engine.registry import Registry
 from bookcore.engine.rules import Rules
-from bookcore.index.bitmap import from_ordinals
 from bookcore.model import change as changes
 from bookcore.model.change import inverse
 from bookcore.model.errors import (
@@ -943,16 +942,6 @@ class CalendarState:
         except Exception:  # noqa: S110 - the object's own code, or its id has been changed
             pass
         return next(record for record in self.registry.by_id.values() if record.resource is resource)
-
-    def with_bookings(self, low: Any, high: Any) -> int:
-        """Return a bitmap of all resources that have bookings in the span; others may be in it."""
-        registry = self.registry
-        if low is None and high is None:
-            return registry.everything.value()
-        store = self.store
-        if isinstance(store, SupportsAvailability):
-            return store.busy(low, high, 1) | registry.pooled.value()
-        return from_ordinals([r.number for r in registry.by_id.values() if r.active_count], registry.size)
 
     # -- errors and endings ------------------------------------------------------------------------
 

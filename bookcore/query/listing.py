@@ -38,9 +38,12 @@ def bookings(state: CalendarState, resource: Any, start: Any, end: Any) -> Itera
     if resource is not None:
         record = state.registry.record(resource)
         return iter(state.ledger.events(record, overlapping(record, low, high)))
-    pairs: list[tuple[ResourceRecord, Row]] = []
-    for number in ordinals(state.with_bookings(low, high)):
-        owner = state.registry.by_number[number]
+    registry, pairs = state.registry, list[tuple[ResourceRecord, Row]]()
+    numbers = registry.everything.value()
+    if low is not None or high is not None:  # with capacity or buffers, the search does not tell whether there is a booking
+        numbers = state.rules.bookings.blocked(low, high, 1) | registry.pooled.value()
+    for number in ordinals(numbers):
+        owner = registry.by_number[number]
         if owner is not None:
             pairs += [(owner, row) for row in overlapping(owner, low, high)]
     return by_start(state, pairs)
