@@ -66,7 +66,10 @@ class Bookings:
     def spans(
         self, record: ResourceRecord, low: Any, high: Any, quantity: int, length: Any = None
     ) -> Iterator[tuple[Any, Any]]:
-        """Yield, in order, the spans that a booking of *quantity* may not overlap, buffers included."""
+        """Yield, in order, the spans that a booking of *quantity* may not overlap, buffers included.
+
+        Spans with a gap shorter than *length* between them may be yielded as one.
+        """
         spans = None
         if self._free_time is not None:
             spans = self._free_time.blocked_spans(record, low, high, quantity, length)

@@ -152,9 +152,7 @@ class Buffers:
             return exc
         return None
 
-    def spans(
-        self, record: ResourceRecord, low: Any, high: Any, quantity: int, length: Any = None
-    ) -> Iterator[tuple[Any, Any]]:
+    def spans(self, record: ResourceRecord, low: Any, high: Any, quantity: int) -> Iterator[tuple[Any, Any]]:
         """Yield nothing: a window may begin or end at a key that no booking may."""
         return iter(())
 

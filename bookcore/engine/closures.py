@@ -114,9 +114,7 @@ class Closures:
         """Return a bitmap of the resources with a closure that overlaps the span. Complexity: as `OccupancyIndex.busy`."""
         return self.store.busy(low, high, 1) if self.by_id else 0
 
-    def spans(
-        self, record: ResourceRecord, low: Any, high: Any, quantity: int, length: Any = None
-    ) -> Iterator[tuple[Any, Any]]:
+    def spans(self, record: ResourceRecord, low: Any, high: Any, quantity: int) -> Iterator[tuple[Any, Any]]:
         """Yield, in order, the closed spans that overlap a window. O(log m + spans)."""
         if record.closures is None:
             return iter(())

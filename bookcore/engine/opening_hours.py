@@ -144,9 +144,7 @@ class OpeningHours:
             self._unions[mask] = union
         return union
 
-    def spans(
-        self, record: ResourceRecord, low: Any, high: Any, quantity: int, length: Any = None
-    ) -> Iterator[tuple[Any, Any]]:
+    def spans(self, record: ResourceRecord, low: Any, high: Any, quantity: int) -> Iterator[tuple[Any, Any]]:
         """Yield, in order, the closed stretches of a window. For an unbounded window the iteration does not end.
 
         With closed bounds openings contain their ends: a stretch begins one key after an opening, and ends one key before

@@ -46,11 +46,11 @@ class Rule(Protocol):
     def blocked(self, low: Any, high: Any, quantity: int) -> int:
         """Return a bitmap of the resources for which `allows` returns False or raises `KeyTypeError`."""
 
-    def spans(self, record: ResourceRecord, low: Any, high: Any, quantity: int, length: Any = None) -> Iterator[Span]:
+    def spans(self, record: ResourceRecord, low: Any, high: Any, quantity: int) -> Iterator[Span]:
         """Yield, in order of start, the spans that no booking of *quantity* units may overlap.
 
-        The spans may overlap each other and extend beyond the window. Spans with a gap shorter than *length* between them
-        may be yielded as one. The iterator reads live indexes: the caller reads it while it holds the lock.
+        The spans may overlap each other and extend beyond the window. The iterator reads live indexes: the caller reads it
+        while it holds the lock.
         """
 
     def causes(
@@ -75,9 +75,7 @@ class Units:
         """See `Rule`. For more than one unit, O(resources with capacity or buffers)."""
         return self._registry.smaller_than(quantity) if quantity > 1 else 0
 
-    def spans(
-        self, record: ResourceRecord, low: Any, high: Any, quantity: int, length: Any = None
-    ) -> Iterator[Span]:
+    def spans(self, record: ResourceRecord, low: Any, high: Any, quantity: int) -> Iterator[Span]:
         """See `Rule`: the whole window."""
         return iter(() if quantity <= record.capacity else ((low, high),))
 
@@ -163,7 +161,8 @@ class Rules:
         bookings in the window. With *length* and many bookings in a `MemoryStore`, as `GapSummary.first` for each gap.
         """
         rules = [rule for rule in record.rules if rule is not self.hours and rule is not self.buffers]
-        streams = [rule.spans(record, low, high, quantity, length) for rule in (self.bookings, *rules)]
+        bookings = self.bookings.spans(record, low, high, quantity, length)
+        streams = [bookings, *(rule.spans(record, low, high, quantity) for rule in rules)]
         if self._closed:
             streams = [as_places(stream) for stream in streams]
         return streams[0] if len(streams) == 1 else in_order(*streams)
