@@ -63,10 +63,11 @@ def fill(
     """
     if not attempt(lambda: callable(type(calendar).book_all), False):
         raise QueryError(calendar, "is no calendar, in which rows could be booked")
-    filling = _Filling(calendar, capacity, name_by_line)
+    is_table = is_a(rows, CsvTable)
+    filling = _Filling(calendar, capacity, name_by_line, is_table)
     with blaming(lambda exc: QueryError(rows, f"is no table, nor an iterable of its rows ({type(exc).__name__})")):
         found = iter(rows)
-    most = MOST if is_a(rows, CsvTable) else 1  # other rows may depend on what has become of those before them
+    most = MOST if is_table else 1  # other rows may depend on what has become of those before them
     while True:
         block, fault = _read(found, most)
         yield from filling.booked(block)
@@ -90,11 +91,11 @@ def _read(rows: Iterator[Row | BadRow], most: int) -> tuple[list[Row | BadRow], 
 class _Filling:
     """The rows that are being booked in a calendar, and what is known of those before them."""
 
-    def __init__(self, calendar: Calendar, capacity: int, name_by_line: bool) -> None:
+    def __init__(self, calendar: Calendar, capacity: int, name_by_line: bool, is_table: bool) -> None:
         self.calendar, self.capacity, self.name_by_line = calendar, capacity, name_by_line
         self.resources: dict[str, Any] = {}
         self.lines: dict[Hashable, int] = {}  # the line of each booking with a number as id
-        self.began_empty = not len(calendar)
+        self.has_one_table = is_table and not len(calendar)  # so that no booking has the line of another table
         # an event can be loaded at once, and is kept; of a mapping the calendar makes an event of its own class, or a row
         self.request: Any = BookingEvent if calendar.event_type is BookingEvent and capacity == 1 else dict
 
@@ -133,7 +134,7 @@ class _Filling:
 
     def _request(self, row: Row) -> Any:
         line, name, start, end, id, quantity = row
-        if id is None and self.name_by_line and (self.began_empty or f"line {line}" not in self.calendar):
+        if id is None and self.name_by_line and (self.has_one_table or f"line {line}" not in self.calendar):
             id = f"line {line}"  # else it is a line of another table
         return self.request(resource=self.resource(name), start=start, end=end, id=id, quantity=quantity)
 

@@ -7,6 +7,7 @@ import os
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,16 @@ def test_a_table_is_booked_by_one_load(counting: Any, ids: bool) -> None:
         assert (store.load_count, store.put_count, len(calendar)) == (
             (1000 - refused, 0, 1000 - refused) if whole else (0, 1000 - refused, 1000 - refused)
         )
+
+
+def test_lines_of_several_tables_may_have_equal_numbers() -> None:
+    """Whether the tables are given one after the other or as one iterable; the later line gets a number as its id."""
+    texts = ["resource,start,end\nloft,1,2\nloft,2,3", "resource,start,end\nloft,3,4\nloft,4,5"]
+    for chained in (True, False):
+        tables, calendar = [table_of(text, {}, "[)") for text in texts], Calendar()
+        given: list[Any] = [chain(*tables)] if chained else tables
+        assert [type(row) for rows in given for row in fill(calendar, rows, name_by_line=True)] == [Row] * 4
+        assert [event.id for event in calendar.bookings()] == ["line 2", "line 3", 3, 4]
 
 
 @pytest.mark.usefixtures("few")
