@@ -262,8 +262,11 @@ class SharedRecorder:
                 what = f"has {self.position} records, and record {brief(position)} did not come within {patience:g} seconds"
                 raise JournalTimeoutError(self.journal.spot, what, patience)
             self.catch_up()
-            if self.place == place:
-                raise JournalDamagedError(self.journal.spot, f"its last record is {place.position}, and its head says more")
+            if self.place == place and self.journal.lag(place):  # else it was told too early, as by a server that is ahead
+                self.catch_up()
+                if self.place == place:
+                    what = f"its last record is {place.position}, and its head says more"
+                    raise JournalDamagedError(self.journal.spot, what)
 
     def barrier(self) -> None:
         """See `Calendar.barrier`."""

@@ -559,6 +559,25 @@ def test_a_connection_is_notified_only_while_it_waits(opened: Open) -> None:
     assert not journal._connections["listener"].execute("SELECT pg_listening_channels()").fetchall()
 
 
+def test_news_of_which_one_hears_before_it_can_be_read_are_no_damage(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a connection with a server that is ahead of the one that is read."""
+    one, other = booked(opened), opened()
+    position, wait, early = one.position + 1, one._recorder.journal.wait, list[bool]()
+
+    def told(*asked: Any) -> bool:
+        if not early:
+            early.append(True)
+            return True
+        other.book("room", 7, 8)
+        return bool(wait(*asked))
+
+    monkeypatch.setattr(one._recorder.journal, "wait", told)
+    one.wait_for(position, 30)
+    assert (one.position, early) == (position, [True])
+
+
 @contextmanager
 def frozen(server: PostgresServer) -> Iterator[None]:
     """Stop all processes of a server for a while, as a machine does that hangs: its sockets stay open."""
