@@ -557,6 +557,10 @@ def test_a_connection_is_notified_only_while_it_waits(opened: Open) -> None:
     thread.join()
     assert not journal.wait(one._recorder.place, 0.05)
     assert not journal._connections["listener"].execute("SELECT pg_listening_channels()").fetchall()
+    answers = iter([False, False])
+    with pytest.raises(StopIteration):  # as Ctrl-C would come
+        journal.wait_until(lambda: next(answers), lambda name, position: False, 30)
+    assert journal._connections["listener"].closed
 
 
 def test_news_of_which_one_hears_before_it_can_be_read_are_no_damage(

@@ -130,6 +130,7 @@ def test_a_standby_is_followed(own_postgres: PostgresServer) -> None:
                 reader.wait_for(writer.position)
                 assert not reader.is_available("room", at, at + 1)
             assert (reader.digest(), reader.lag(), heard) == (writer.digest(), 0, ["Booked"] * 5)
+            assert "LISTEN" not in (standby.folder / "log").read_text(encoding="utf-8")
             with pytest.raises(JournalReadOnlyError):
                 reader.book("room", 7, 8)
             own_postgres.kill()
