@@ -48,7 +48,8 @@ def facts(state: State) -> list[Any]:
             if name in ("bare", "nameless"):  # how the fields were read, and no fact
                 continue
             value = getattr(section, name)
-            found.append(value.values if isinstance(value, KeyColumn) else value if value is None else list(value))
+            value = value.values if isinstance(value, KeyColumn) else value
+            found.append(value if value is None else list(value))
     return found
 
 
