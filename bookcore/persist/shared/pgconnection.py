@@ -27,6 +27,8 @@ SELECT set_config(name, wanted, false) FROM pg_settings JOIN (VALUES
 USING (name) WHERE source = 'default'
 """
 """Has the server notice in time that this machine is gone, which may have the lock. What others have set stays."""
+_SMALL = "SET jit = off;"
+"""Has no plan compiled. What is asked is small, but where rows are looked up by keys, a scan counts as dear."""
 
 
 class Connection(psycopg.Connection[Any]):
@@ -102,7 +104,7 @@ def connected(server: str, timeout: float) -> Any:
     connection = Connection.connect(**options_of(server, patience))
     connection.patience = patience
     try:
-        connection.execute(SESSION + _WATCH, {"seconds": str(seconds), "milliseconds": str(1000 * seconds)})
+        connection.execute(SESSION + _SMALL + _WATCH, {"seconds": str(seconds), "milliseconds": str(1000 * seconds)})
     except BaseException:
         connection.close()
         raise

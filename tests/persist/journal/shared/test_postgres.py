@@ -563,6 +563,15 @@ def test_a_connection_is_notified_only_while_it_waits(opened: Open) -> None:
     assert journal._connections["listener"].closed
 
 
+def test_what_is_asked_is_not_compiled_first(opened: Open) -> None:
+    """By the JIT of the server, which takes tens of milliseconds, for a scan of a small table that has no key."""
+    calendar = booked(opened)
+    calendar.lag()
+    reader = calendar._recorder.journal._connections["reader"]
+    plan = reader.execute("EXPLAIN ANALYZE SELECT max(version) FROM bookcore.schema")
+    assert not [line for (line,) in plan if "JIT" in line]
+
+
 def test_news_of_which_one_hears_before_it_can_be_read_are_no_damage(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
