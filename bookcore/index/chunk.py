@@ -12,8 +12,7 @@ An addition appends to the two lists of late entries and does no more. To put an
 its bits, would be to wait for memory at a dozen places; done for dozens of entries in one go (`absorb`), these mostly lie
 in the processor's cache. An addition leaves at most ``room`` // 2 late starts in a chunk, and as many late ends. A
 question sets their bits, and leaves them where they are.
-The bitmaps of a chunk that is new, or was cut, are stale: they are made when they are asked for, which may be after the next
-cut.
+The bitmaps of a chunk that was cut are stale: they are made when they are asked for, which may be after the next cut.
 
 The int of each `Bitmap` is None since the last change or addition, so that a question sets the bits of late entries first.
 """
@@ -24,7 +23,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bookcore.index.bitmap import MASKS, Bitmap, from_flags, from_ordinals
+from bookcore.index.bitmap import MASKS, Bitmap, from_ordinals
 from bookcore.index.column import Column, Ordinals
 
 
@@ -251,36 +250,24 @@ class Chunk:
 class Group:
     """Neighbouring chunks with one checkpoint. ``at`` is the position among the groups.
 
-    Invariants: ``checkpoint`` has the ordinals busy across the left edge of the first chunk, or is None if it has not been
-    asked for yet; ``start_int`` is None or the union of the chunks' `Chunk.started`.
+    Invariants: ``checkpoint`` has the ordinals busy across the left edge of the first chunk; ``start_int`` is None or the
+    union of the chunks' `Chunk.started`.
     """
 
     __slots__ = ("at", "checkpoint", "chunks", "start_int")
 
-    def __init__(self, at: int) -> None:
+    def __init__(self, at: int, active: int) -> None:
         self.at = at
         self.chunks: list[Chunk] = []
-        self.checkpoint: Bitmap | None = None
+        self.checkpoint = Bitmap(active)
         self.start_int: int | None = None
 
-    def known(self) -> int:
-        """Return the ordinals busy across the left edge, of which the checkpoint has been made."""
-        return self.checkpoint.value() if self.checkpoint is not None else 0
+    def active(self, chunk: Chunk | None) -> int:
+        """Return the ordinals busy across the left edge of one of the chunks. O(chunks x n / 8), at machine speed.
 
-    def across(self, size: int) -> int:
-        """Return the ordinals, all below *size*, busy across the right edge. O(entries + n / 8); makes no bitmaps."""
-        flags, result = bytearray(size), self.known()  # so many ordinals are set faster in a byte each than in a bit
-        for chunk in self.chunks:
-            for numbers, bitmaps in (chunk.all_starts(), chunk.all_ends()):
-                for number in numbers:
-                    flags[number] ^= 1
-                for bits in bitmaps:
-                    result ^= bits
-        return result ^ from_flags(flags)
-
-    def active(self, chunk: Chunk) -> int:
-        """Return the ordinals busy across the left edge of one of the chunks. O(chunks x n / 8), at machine speed."""
-        bits = self.known()
+        None: across the right edge of the last one.
+        """
+        bits = self.checkpoint.value()
         for each in self.chunks:
             if each is chunk:
                 break
@@ -302,8 +289,7 @@ class Group:
         """Replace each ordinal by the one that *numbers* gives for it, in the chunks as well. O(entries + n / 8)."""
         for chunk in self.chunks:
             chunk.renumber(numbers)
-        if self.checkpoint is not None:
-            self.checkpoint.renumber(numbers)
+        self.checkpoint.renumber(numbers)
         self.start_int = None
 
 

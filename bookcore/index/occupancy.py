@@ -12,8 +12,7 @@
 
 A chunk holds the starts and the ends that lie in it, each with its ordinal, and two bitmaps over the ordinals. A
 checkpoint holds the ordinals active, that is busy across the left edge, for the first of every ``stride`` chunks or so;
-the deltas of the chunks between lead from there to any other edge. Building an index makes none of these bitmaps: those of
-a chunk are made when a question first needs them, and a checkpoint likewise, with all that are missing before it.
+the deltas of the chunks between lead from there to any other edge.
 Which ordinals are busy in [a, b)? With c the first head at or after a, and d the last head at or before b:
 
     ends in (a, c]  |  active at c  |  start_bits of the chunks of [c, d)      |  starts in [d, b)
@@ -57,7 +56,7 @@ from math import isqrt
 from operator import attrgetter, itemgetter
 from typing import Any
 
-from bookcore.index.bitmap import Bitmap, from_ordinals
+from bookcore.index.bitmap import from_ordinals
 from bookcore.index.chunk import Chunk, Group, marked, toggled
 from bookcore.index.column import SHARED, Column
 from bookcore.model.errors import attempt
@@ -82,8 +81,7 @@ class OccupancyIndex:
     Complexity, with m spans in chunks of B: `add` O(log m + groups spanned), with an absorption, O(tail log B), once in
     tail / 2 additions, and with a cut, O(B), once in B / 2; O(1) while spans wait. `remove` O(log m + tail log B + groups
     spanned). `busy` O(log m + B + groups in the window), of which a group costs one OR at machine speed. The first of these
-    two when w spans wait costs O(w log w) more. A question costs O(B) more for each chunk whose bitmaps are not made yet,
-    and O(m) where checkpoints are not.
+    two when w spans wait costs O(w log w) more.
 
     >>> from bookcore.index.bitmap import ordinals
     >>> index = OccupancyIndex()
@@ -184,8 +182,7 @@ class OccupancyIndex:
         group.start_int = chunk.start_bits.cached = chunk.delta_bits.cached = end_chunk.delta_bits.cached = None
         if group is not end_group:
             for each in self.groups[group.at + 1 : end_group.at + 1]:
-                if each.checkpoint is not None:
-                    each.checkpoint.add(number)
+                each.checkpoint.add(number)
         if len(late_starts) > self.room:
             self._absorb(chunk)
         if len(late_ends) > self.room:
@@ -233,8 +230,7 @@ class OccupancyIndex:
         if end_chunk is not None:
             end_chunk.insert_end(end_place, end, number)
         for group in self.groups[begin : None if end_chunk is None else end_chunk.group.at + 1]:
-            if group.checkpoint is not None:
-                group.checkpoint.add(number)
+            group.checkpoint.add(number)
         for each in (end_chunk, chunk):
             if each is not None and self._is_crowded(each):
                 self._absorb(each)
@@ -284,8 +280,7 @@ class OccupancyIndex:
             end_chunk.delete_end(end_place, number)
         begin = chunks[first].group.at + 1 if start is not None else 0
         for group in self.groups[begin : chunks[last].group.at + 1]:
-            if group.checkpoint is not None:
-                group.checkpoint.discard(number)
+            group.checkpoint.discard(number)
         if self.shared is not None and len(self.shared) > 2 * self.count + UNUSED:
             self.shared = {}  # most of these keys belong to spans that are gone
         if len(chunks) > 1 and not self.count:  # the next key may be of another family than the heads
@@ -334,7 +329,7 @@ class OccupancyIndex:
             if low > high or low == len(chunks):
                 return self._busy_within(low - 1, start, end)
             numbers, bitmaps = chunks[low - 1].ends_after(start, self.closed, self.worth)
-        result = self._active(chunks[low])
+        result = chunks[low].group.active(chunks[low])
         at = low
         while at < high:
             chunk = chunks[at]
@@ -351,24 +346,11 @@ class OccupancyIndex:
             bitmaps += more[1]
         return result | marked((numbers, bitmaps), (self.size >> 3) + 1)
 
-    def _active(self, chunk: Chunk) -> int:
-        """Return the ordinals busy across the left edge of a chunk. As `Group.active`, if the checkpoint has been made.
-
-        Else it is made, and all those before it that have not been: O(entries before it), once.
-        """
-        group = chunk.group
-        known = group.at
-        while self.groups[known].checkpoint is None:
-            known -= 1
-        for before, each in pairwise(self.groups[known : group.at + 1]):
-            each.checkpoint = Bitmap(before.across(self.size))
-        return group.active(chunk)
-
     def _busy_within(self, at: int, start: Any, end: Any) -> int:
         """Answer for a span inside chunk *at*: which ordinals are busy at its start, and which start in it."""
         chunk, closed = self.chunks[at], self.closed
         length = (self.size >> 3) + 1
-        bits = self._active(chunk)
+        bits = chunk.group.active(chunk)
         columns = (chunk.starts, chunk.ends), chunk.late()
         for starts, ends in columns:
             # half-open: a span that starts at `start` covers it; closed: it does as well, but is found below
@@ -479,9 +461,7 @@ class OccupancyIndex:
         if len(group.chunks) <= 2 * self.stride:
             return
         middle = len(group.chunks) // 2
-        other = Group(group.at + 1)
-        if group.checkpoint is not None:
-            other.checkpoint = Bitmap(group.active(group.chunks[middle]))
+        other = Group(group.at + 1, group.active(group.chunks[middle]))
         other.chunks = group.chunks[middle:]
         del group.chunks[middle:]
         group.start_int = None
@@ -554,6 +534,7 @@ class OccupancyIndex:
         fresh = self._empty(size, len(keys) + len(opened))
         fresh.heads = _choose_heads(fresh.limit, keys, end_keys)
         search, end_search = self.end_search, self.search  # here for a head among keys, so the other way round
+        fresh.groups.append(Group(0, from_ordinals(opened, size)))
         low = end_low = 0
         for head in [*fresh.heads, None]:
             high = len(keys) if head is None else search(keys, head, low)
@@ -562,7 +543,6 @@ class OccupancyIndex:
             ended = Column(end_keys[end_low:end_high], end_numbers[end_low:end_high])
             fresh._append(begun, ended)
             low, end_low = high, end_high
-        fresh.groups[0].checkpoint = Bitmap(from_ordinals(opened, size))
         fresh._settle_all()
         return fresh
 
@@ -622,14 +602,15 @@ class OccupancyIndex:
         return fresh
 
     def _append(self, starts: Column, ends: Column) -> None:
-        """Append a chunk of these columns, whose bitmaps are made when they are asked for. O(1)."""
+        """Append a chunk of these columns, and make its bitmaps. O(B + n / 8), amortised."""
         groups = self.groups
-        if not groups or len(groups[-1].chunks) == self.stride:
-            groups.append(Group(len(groups)))
-            if len(groups) == 1:  # no ordinal is busy before the first key, unless its span is unbounded
-                groups[0].checkpoint = Bitmap()
+        if not groups:
+            groups.append(Group(0, 0))
+        elif len(groups[-1].chunks) == self.stride:
+            groups.append(Group(len(groups), groups[-1].active(None)))
         group = groups[-1]
         chunk = Chunk(group, starts, ends)
+        chunk.delta()  # else the first question would make those of all chunks that it reads
         self.chunks.append(chunk)
         group.chunks.append(chunk)
 
@@ -679,7 +660,7 @@ class OccupancyIndex:
         must(all(chunk.group is group for chunk, group in grouped_chunks), "a chunk is not in its group")
         must(all(group.at == at for at, group in enumerate(self.groups)), "a group is not in its place")
         must(all(0 < len(group.chunks) <= 2 * self.stride for group in self.groups), "a group is too long, or empty")
-        active = self.groups[0].known()
+        active = self.groups[0].checkpoint.value()
         count = active.bit_count()
         columns = [column for chunk in self.chunks for column in (chunk.starts, chunk.ends, *chunk.late())]
         every = list(chain.from_iterable(column.keys for column in columns))
@@ -688,10 +669,8 @@ class OccupancyIndex:
         for at, chunk in enumerate(self.chunks):
             group = chunk.group
             if chunk is group.chunks[0]:
-                must(group.checkpoint is not None or group.at > 0, "the first checkpoint is missing")
-                if group.checkpoint is not None:
-                    group.checkpoint.check()
-                    must(group.known() == active, f"the checkpoint of group {group.at} is wrong")
+                group.checkpoint.check()
+                must(group.checkpoint.value() == active, f"the checkpoint of group {group.at} is wrong")
                 if group.start_int is not None:
                     started = 0
                     for each in group.chunks:

@@ -169,26 +169,10 @@ def test_index_agrees_with_a_set_of_spans(closed: bool, sizes: dict[str, int]) -
 
 @pytest.mark.parametrize("closed", [False, True])
 def test_bitmaps_made_late_agree_with_a_set_of_spans(closed: bool) -> None:
-    """Checkpoints and chunks that no question has needed yet, while spans come and go, and groups are cut and joined."""
+    """Chunks that were cut and that no question has read since, while spans come and go, and groups are cut and joined."""
     sizes = {"smallest": 2, "stride": 2}
     walk = type("Walk", (IndexMachine,), {"closed": closed, "sizes": sizes, "asked": False})
     run_state_machine_as_test(walk, settings=settings(max_examples=MOST // 2, stateful_step_count=20))
-
-
-def test_building_makes_no_bitmaps_and_a_question_those_that_it_needs() -> None:
-    """A question makes the checkpoints up to its start, and the bitmaps of the chunks that it reads."""
-    line, keys = OccupancyIndex(), list(range(8001))
-    numbers = [array("I", [key % 40]) for key in keys]
-    line.rebuild_from(40, keys, [*numbers[:-1], array("I")], [array("I"), *numbers[:-1]])
-    assert len(line.groups) > 10
-    assert all(chunk.stale for chunk in line.chunks)
-    assert [group.at for group in line.groups if group.checkpoint is not None] == [0]
-    middle = line.groups[5].chunks[0]
-    start = line.heads[line.chunks.index(middle) - 1]
-    assert sorted(ordinals(line.busy(start, start + 1))) == [start % 40]
-    assert [group.at for group in line.groups if group.checkpoint is not None] == [0, 1, 2, 3, 4, 5]
-    assert sum(not chunk.stale for chunk in line.chunks) <= 2 * OccupancyIndex.STRIDE
-    line.check()
 
 
 @given(
