@@ -234,6 +234,7 @@ class Chunk:
         delta = (started if once else toggled(starts, length)) ^ toggled(ends, length)
         start_bits, delta_bits = Bitmap(started), Bitmap(delta)
         marked_now = len(self.late_starts), len(self.late_ends)
+        start_bits.cached, delta_bits.cached = started, delta
         # no call comes between these, so Ctrl-C does not either
         self.start_bits, self.delta_bits = start_bits, delta_bits
         self.marked = marked_now

@@ -28,7 +28,8 @@ USING (name) WHERE source = 'default'
 """
 """Has the server notice in time that this machine is gone, which may have the lock. What others have set stays."""
 _SMALL = "SET jit = off;"
-"""Has no plan compiled. What is asked is small, but where rows are looked up by keys, a scan counts as dear."""
+"""Has the server compile no plan. A reader looks rows up by keys (`projection.BY_KEYS`), which rates any scan so high that
+the server would compile even that of a small table; to compile it takes longer than the scan."""
 
 
 class Connection(psycopg.Connection[Any]):
