@@ -4,7 +4,7 @@ Few and the usual number are the same ones in every run, so that a run can be re
 that needs more or fewer than others asks for a multiple or a part of ``settings().max_examples``.
 
 The database is that of the address BOOKCORE_TEST_POSTGRES. Where that is a version, such as 18, each server is of that
-version; where it is not set, of the first installation that is found.
+version, which has to be installed; where it is not set, of the first installation that is found.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Generator, Iterator
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -20,14 +19,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from bookcore.stores.memory.store import MemoryStore
-from bookcore.testing.servers import (
-    NoServerError,
-    PostgresServer,
-    execute,
-    installations,
-    start_postgres,
-    version,
-)
+from bookcore.testing.servers import NoServerError, PostgresServer, execute, installation, start_postgres
 
 # `too_slow` and deadlines measure the machine, and the conformance suite needs a fixture for each function.
 CALM = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture)
@@ -135,21 +127,12 @@ def counting() -> type[CountingStore]:
 asked_postgres = os.environ.get("BOOKCORE_TEST_POSTGRES", "")
 
 
-def _programs() -> Path | None:
-    """Return where the programs of the version that is asked for are, or None if no version is."""
-    if not asked_postgres.isdecimal():
-        return None
-    found = {version(programs): programs for programs in installations()}
-    if asked_postgres not in found:
-        raise NoServerError(f"PostgreSQL {asked_postgres} is not installed; there is {', '.join(found) or 'none'}")
-    return found[asked_postgres]
-
-
 def _start() -> Iterator[PostgresServer]:
-    """Start a PostgreSQL server, and stop it at the end. Skips where none can be had."""
+    """Start a PostgreSQL server, and stop it at the end. Skips where none can be had, but fails for one asked for."""
     pytest.importorskip("psycopg", reason="psycopg, of the extra postgres, is not installed")
+    programs = installation(asked_postgres) if asked_postgres.isdecimal() else None
     try:
-        server = start_postgres(_programs())
+        server = start_postgres(programs)
     except NoServerError as error:
         pytest.skip(str(error))
     yield server

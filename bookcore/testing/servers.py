@@ -51,6 +51,14 @@ def version(programs: Path) -> str:
     return told.stdout.split()[2].partition(".")[0]  # postgres (PostgreSQL) 18.6
 
 
+def installation(wanted: str) -> Path:
+    """Return the folder with the programs of a major version. Raises: `NoServerError` if that is not installed."""
+    found = {version(programs): programs for programs in installations()}
+    if wanted not in found:
+        raise NoServerError(f"PostgreSQL {wanted} is not installed; there is {', '.join(found) or 'none'}")
+    return found[wanted]
+
+
 def start_postgres(programs: Path | None = None) -> PostgresServer:
     """Start a new, empty server and return it; the first of `installations`, unless *programs* says which.
 

@@ -10,14 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bookcore.testing.servers import (
-    NoServerError,
-    PostgresServer,
-    execute,
-    installations,
-    start_postgres,
-    version,
-)
+from bookcore.testing import servers
+from bookcore.testing.servers import NoServerError, PostgresServer, execute, installations, start_postgres
 
 psycopg = pytest.importorskip("psycopg")
 
@@ -64,7 +58,9 @@ def test_the_next_database_is_empty(postgres: str) -> None:
 def test_a_server_has_the_version_of_its_programs(server: PostgresServer) -> None:
     """So that tests can be run on one that is asked for."""
     ((number,),) = server.execute("SHOW server_version_num")
-    assert version(server.programs) == number[:-4]
+    assert servers.version(server.programs) == number[:-4]
+    with pytest.raises(NoServerError, match="PostgreSQL 7 is not installed; there is "):
+        servers.installation("7")
 
 
 def test_an_exclusion_constraint_refuses_what_overlaps(server: PostgresServer) -> None:
