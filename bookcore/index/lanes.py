@@ -88,9 +88,8 @@ def most_bits(column: array[int]) -> int:
     union = 0
     for at in range(0, len(column), ROWS):
         union |= int.from_bytes(column[at : at + ROWS], sys.byteorder)
-    size = column.itemsize
-    lanes = union.to_bytes(size * ROWS, sys.byteorder)
-    return max(int.from_bytes(lanes[at : at + size], sys.byteorder) for at in range(0, len(lanes), size)).bit_length()
+    rows = array(column.typecode, union.to_bytes(column.itemsize * min(len(column), ROWS), sys.byteorder))
+    return max(rows, default=0).bit_length()
 
 
 def sorted_lanes(lanes: int, count: int) -> int:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bookcore.index import lanes
 from bookcore.index.lanes import BITS, count_below, field, lanes_of, most_bits, ones, sorted_lanes, widened
+from bookcore.testing.cutting import instructions
 
 
 @given(st.sampled_from("BHI"), st.lists(st.integers(0, 255), max_size=20))
@@ -47,6 +48,13 @@ def test_as_many_bits_as_the_highest_number_has(code: str, numbers: list[int], d
     more = data.draw(st.lists(st.integers(0, highest), max_size=2))
     numbers = numbers * data.draw(st.sampled_from([1, lanes.ROWS // 7])) + more
     assert most_bits(array(code, numbers)) == max(numbers, default=0).bit_length()
+
+
+@pytest.mark.parametrize("count", [0, 3, 3 * lanes.ROWS])
+def test_bits_are_measured_without_a_step_for_each_row(count: int) -> None:
+    """Nor for each row that could be read together: what a calendar of few bookings holds is measured many times."""
+    column = array("I", range(count))
+    assert sum(each.times for each in instructions(lambda: most_bits(column))) < 200
 
 
 @given(st.lists(st.tuples(st.integers(0, (1 << 29) - 1), st.integers(0, (1 << 32) - 1)), max_size=30))
