@@ -70,7 +70,7 @@ def init(
 
 @app.command(cls=Command, epilog="Exit code: 0 done; 2 it cannot be done as asked.")
 def upgrade(dsn: DsnArg, as_json: JsonOpt = False) -> None:
-    """Bring a database up to this version of bookcore; in PostgreSQL also give calendars the plain tables that they lack.
+    """Bring a database up to this version of bookcore; in PostgreSQL also make the tables and constraints that lack.
 
     DSN is that of PostgreSQL, [b]sqlite:///path[/] or [b]dbzero:///path[/]. All or nothing. In PostgreSQL it is for all
     calendars of the database, or the one that DSN names. Programs of an older version are to be stopped before; commands of
@@ -82,13 +82,16 @@ def upgrade(dsn: DsnArg, as_json: JsonOpt = False) -> None:
         check_database(dsn, "upgrade")
         done = upgrade_database(dsn, progress=progress)
     if as_json:
-        print_json({"from_format": done.was, "format": done.format, "tables_added": list(done.tables_added)})
+        print_json({"from_format": done.was, "format": done.format, "tables_added": list(done.tables_added),
+                    "restored": list(done.restored)})  # fmt: skip
         return
     if done.was != done.format:
         print(f"brought from format {done.was} to {done.format}")
     for name in done.tables_added:
         print(f"{visible(name)}: tables of resources, bookings and closures were added")
-    if done.was == done.format and not done.tables_added:
+    for name in done.restored:
+        print(f"{name} was missing, and was made again")
+    if done.was == done.format and not done.tables_added and not done.restored:
         print("nothing was to be done")
 
 

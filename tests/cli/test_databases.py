@@ -72,8 +72,15 @@ def test_tables_are_added_to_a_database_without(run: Run, dsn: str) -> None:
     assert "it has no tables" in run("db", "check", dsn).stdout
     assert run("db", "upgrade", dsn).stdout == "calendar: tables of resources, bookings and closures were added\n"
     assert run("db", "upgrade", dsn).stdout == "nothing was to be done\n"
-    assert json.loads(run("db", "upgrade", dsn, "--json").stdout) == {"from_format": 3, "format": 3, "tables_added": []}
+    nothing = {"from_format": 3, "format": 3, "tables_added": [], "restored": []}
+    assert json.loads(run("db", "upgrade", dsn, "--json").stdout) == nothing
     assert "its tables agree" in run("db", "check", dsn).stdout
+    execute(dsn, "DROP INDEX bookcore.booking_resource")
+    found = run("db", "check", dsn)
+    assert (found.exit_code, found.stdout.splitlines()[2:]) == (1, [
+        "booking\tbooking_resource\tmissing in the schema; `bookcore db upgrade` makes it again\t",
+    ])  # fmt: skip
+    assert run("db", "upgrade", dsn).stdout == "booking.booking_resource was missing, and was made again\n"
 
 
 @pytest.mark.parametrize("command", ["init", "upgrade", "check", "rebuild"])

@@ -19,13 +19,14 @@ from bookcore.persist.shared.partitioned.division import agree, first_number, is
 from bookcore.persist.shared.partitioned.merging import digest_of
 from bookcore.persist.shared.pgconnection import SESSION, options_of
 from bookcore.persist.shared.pgerrors import error_of
-from bookcore.persist.shared.pgreplay import Replayed, write_tables
+from bookcore.persist.shared.pgreplay import LACKS, Difference, Replayed, write_tables
 from bookcore.persist.shared.pgschema import (
     VERSION,
     Address,
     add_tables,
     calendars_there,
     check_version,
+    lacking_parts,
     make_schema,
     version_of,
 )
@@ -67,6 +68,7 @@ def is_there(address: str) -> bool:
 def upgrade(address: str, *, progress: Progress | None = None) -> Upgraded:
     """Bring a database to the schema of this version, and give its calendars tables if they have none.
 
+    Constraints and indexes that tables have lost, as `check` tells, are made again.
     All calendars, or the one that the address names; with ``tables=no`` none. All or nothing: commands of others wait
     meanwhile. Raises: `JournalError`, `JournalVersionError` for a newer schema, `MissingExtensionError`, `RefereeError`.
     Complexity: linear in the records.
@@ -74,16 +76,17 @@ def upgrade(address: str, *, progress: Progress | None = None) -> Upgraded:
     where = Address.of(address)
     with _connected(where, "was not brought up to date") as connection, connection.transaction():
         was = _check_there(connection, where)
-        make_schema(connection, where.name, upgrade=True)
+        made = make_schema(connection, where.name, upgrade=True)
+        restored = tuple(map(".".join, made)) if was == VERSION else ()
         found = _calendars(connection, where, None if where.calendar is None else _meant(connection, where))
         lacking = [name for name, tables in found if not tables and is_divided(connection, name) is None]
         if where.tables is False or not lacking:
-            return Upgraded(was, VERSION)
+            return Upgraded(was, VERSION, (), restored)
         add_tables(connection, where.name)
         for name in lacking:
             connection.execute("UPDATE bookcore.calendar SET tables = true WHERE name = %s", (name,))
             write_tables(connection, where.name, name, progress)
-        return Upgraded(was, VERSION, tuple(lacking))
+        return Upgraded(was, VERSION, tuple(lacking), restored)
 
 
 def rebuild(address: str, *, progress: Progress | None = None) -> int:
@@ -117,6 +120,7 @@ def check(address: str, *, progress: Progress | None = None) -> Checked:
     with _connected(where, "cannot be read") as connection, connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         check_version(where.name, _check_there(connection, where))
+        parts = [Difference(*part, LACKS) for part in lacking_parts(connection)]
         checked: list[Checked] = []
         states: list[CalendarState] = []
         names = [*([where.row] if where.is_directory else ()), *_meant(connection, where)]
@@ -124,7 +128,7 @@ def check(address: str, *, progress: Progress | None = None) -> Checked:
             replayed = Replayed(connection, where.name, name, progress, tables)
             replayed.read()
             compared = tables and not replayed.is_cut
-            found = tuple(replayed.differences()) if compared else ()
+            found = (*(() if checked else parts), *(replayed.differences() if compared else ()))
             states.append(replayed.state)
             checked.append(Checked(
                 where.name, name, replayed.begins, replayed.place.position, replayed.records, digest(replayed.state),

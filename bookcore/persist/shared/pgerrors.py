@@ -12,6 +12,7 @@ from bookcore.persist.journal.errors import JournalError, JournalTimeoutError, R
 _REASONS = {
     "53100": "the disk of the server is full; make room there, and repeat the call",
     "42P01": "a table of bookcore is gone; bring back a backup of the database",
+    "42P10": "a table of bookcore has lost its key; `bookcore db upgrade` makes it again",
     "25006": "the server takes no changes (a standby, or default_transaction_read_only is on); name the primary, "
              "target_session_attrs=read-write or read_only=True",
 }

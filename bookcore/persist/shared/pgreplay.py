@@ -33,8 +33,15 @@ _UNKNOWN = frozenset({"position", "place", "number", "exclusive"})
 """The columns of which a calendar that begins with a checkpoint does not know what they are to be."""
 
 
+LACKS = "missing in the schema; `bookcore db upgrade` makes it again"
+"""What a `Difference` says of a constraint or an index."""
+
+
 class Difference(NamedTuple):
-    """A row of a table that is not what the records say: ``missing``, ``extra``, or with the columns that differ."""
+    """A row of a table that is not what the records say: ``missing``, ``extra``, or with the columns that differ.
+
+    Or a constraint or an index that a table has lost, by its name: `LACKS`.
+    """
 
     table: str
     id: str

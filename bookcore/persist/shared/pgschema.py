@@ -31,12 +31,10 @@ MAKING = 0x424B434A
 _SCHEMA = f"""
 CREATE TABLE bookcore.schema (version int NOT NULL);
 INSERT INTO bookcore.schema VALUES ({VERSION});
-CREATE TABLE bookcore.calendar (name text PRIMARY KEY, format int NOT NULL, bounds text NOT NULL,
+CREATE TABLE bookcore.calendar (name text, format int NOT NULL, bounds text NOT NULL,
     origin bigint NOT NULL, position bigint NOT NULL, mark bigint NOT NULL, tables boolean NOT NULL DEFAULT false);
-CREATE TABLE bookcore.change (calendar text REFERENCES bookcore.calendar, position bigint,
-    mark bigint NOT NULL, record bytea NOT NULL, time timestamptz, PRIMARY KEY (calendar, position));
-CREATE TABLE bookcore.checkpoint (calendar text REFERENCES bookcore.calendar, position bigint,
-    mark bigint NOT NULL, snapshot bytea NOT NULL, PRIMARY KEY (calendar, position));
+CREATE TABLE bookcore.change (calendar text, position bigint, mark bigint NOT NULL, record bytea NOT NULL, time timestamptz);
+CREATE TABLE bookcore.checkpoint (calendar text, position bigint, mark bigint NOT NULL, snapshot bytea NOT NULL);
 """
 _FROM_1 = """
 CREATE TABLE bookcore.schema (version int NOT NULL);
@@ -57,23 +55,49 @@ _REFEREES = {
 """The exclusion constraints, by name. The hash decides nothing: without it, a row costs twice as much."""
 _TABLES = f"""
 CREATE TYPE bookcore.keyrange AS RANGE (subtype = bytea);
-CREATE TABLE bookcore.resource (calendar text REFERENCES bookcore.calendar, id text, class text NOT NULL,
+CREATE TABLE bookcore.resource (calendar text, id text, class text NOT NULL,
     capacity numeric NOT NULL, before jsonb, after jsonb, labels text[] NOT NULL, hours jsonb, fields jsonb,
-    exclusive boolean NOT NULL, active boolean NOT NULL, position bigint NOT NULL, place int NOT NULL,
-    PRIMARY KEY (calendar, id));
+    exclusive boolean NOT NULL, active boolean, position bigint NOT NULL, place int NOT NULL);
 CREATE TABLE bookcore.booking (calendar text, id text, number bigint NOT NULL, resource text NOT NULL, class text NOT NULL,
     {_SPAN}, quantity numeric NOT NULL, held boolean NOT NULL, until jsonb, fields jsonb,
-    exclusive boolean NOT NULL, active boolean NOT NULL, PRIMARY KEY (calendar, id),
-    FOREIGN KEY (calendar, resource) REFERENCES bookcore.resource,
-    {", ".join(f"CONSTRAINT {name} {what}" for name, what in _REFEREES.items())});
-CREATE INDEX booking_resource ON bookcore.booking (calendar, resource) WHERE active;
+    exclusive boolean NOT NULL, active boolean);
 CREATE TABLE bookcore.closure (calendar text, id bigint, resource text NOT NULL,
-    {_SPAN}, reason text NOT NULL, active boolean NOT NULL, PRIMARY KEY (calendar, id),
-    FOREIGN KEY (calendar, resource) REFERENCES bookcore.resource);
+    {_SPAN}, reason text NOT NULL, active boolean);
 """
-_TABLES_FROM_2 = "ALTER TABLE bookcore.booking " + ", ".join(
-    f"DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {what}" for name, what in _REFEREES.items()
-)
+_FROM_2_TABLES = "ALTER TABLE bookcore.booking " + ", ".join(f"DROP CONSTRAINT {name}" for name in _REFEREES)
+_CONSTRAINTS = {
+    ("calendar", "calendar_pkey"): "PRIMARY KEY (name)",
+    ("change", "change_pkey"): "PRIMARY KEY (calendar, position)",
+    ("change", "change_calendar_fkey"): "FOREIGN KEY (calendar) REFERENCES bookcore.calendar",
+    ("checkpoint", "checkpoint_pkey"): "PRIMARY KEY (calendar, position)",
+    ("checkpoint", "checkpoint_calendar_fkey"): "FOREIGN KEY (calendar) REFERENCES bookcore.calendar",
+    ("resource", "resource_pkey"): "PRIMARY KEY (calendar, id)",
+    ("resource", "resource_calendar_fkey"): "FOREIGN KEY (calendar) REFERENCES bookcore.calendar",
+    ("booking", "booking_pkey"): "PRIMARY KEY (calendar, id)",
+    ("booking", "booking_calendar_resource_fkey"): "FOREIGN KEY (calendar, resource) REFERENCES bookcore.resource",
+    **{("booking", name): what for name, what in _REFEREES.items()},
+    ("closure", "closure_pkey"): "PRIMARY KEY (calendar, id)",
+    ("closure", "closure_calendar_resource_fkey"): "FOREIGN KEY (calendar, resource) REFERENCES bookcore.resource",
+    ("partitioned", "partitioned_pkey"): "PRIMARY KEY (calendar)",
+    ("booking_id", "booking_id_pkey"): "PRIMARY KEY (calendar, id)",
+}
+_PARTS = {
+    **{(table, name): f"ALTER TABLE bookcore.{table} ADD CONSTRAINT {name} {what}"
+       for (table, name), what in _CONSTRAINTS.items()},
+    **{(table, "active"): f"ALTER TABLE bookcore.{table} ALTER active SET NOT NULL"
+       for table in ("resource", "booking", "closure")},
+    ("booking", "booking_resource"): "CREATE INDEX booking_resource ON bookcore.booking (calendar, resource) WHERE active",
+}  # fmt: skip
+"""What each table has besides its columns, by table and name: constraints, and an index. The statements that make it."""
+_PARTS_THERE = """
+SELECT relname, conname FROM pg_constraint JOIN pg_class t ON t.oid = conrelid
+    WHERE t.relnamespace = 'bookcore'::regnamespace AND convalidated
+UNION SELECT t.relname, i.relname FROM pg_index JOIN pg_class t ON t.oid = indrelid JOIN pg_class i ON i.oid = indexrelid
+    WHERE t.relnamespace = 'bookcore'::regnamespace AND indisvalid
+UNION SELECT relname, CASE WHEN attnotnull THEN attname END FROM pg_attribute JOIN pg_class t ON t.oid = attrelid
+    WHERE t.relnamespace = 'bookcore'::regnamespace AND relkind = 'r'
+"""
+"""The same of what there is; each table is there once more, without a name."""
 
 _ESCAPES = "in user and password write %23 for #, %25 for %, %2F for /, %3A for :, %3F for ? and %40 for @"
 
@@ -191,10 +215,11 @@ def check_version(name: str, version: int) -> None:
         raise JournalVersionError(name, version, VERSION)
 
 
-def make_schema(connection: Any, name: str, *, upgrade: bool = False) -> None:
+def make_schema(connection: Any, name: str, *, upgrade: bool = False) -> list[tuple[str, str]]:
     """Make the tables of records in a transaction of the caller, unless they are there; with *upgrade* bring old ones up.
 
-    Raises: `JournalVersionError` for another schema.
+    With *upgrade* also make what any table lacks, and return that as `lacking_parts` does.
+    Raises: `JournalVersionError` for another schema, and as `add_parts`.
     """
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (MAKING,))
     version = version_of(connection)
@@ -206,9 +231,10 @@ def make_schema(connection: Any, name: str, *, upgrade: bool = False) -> None:
     elif upgrade and version < VERSION:
         connection.execute(f"{_FROM_1 if version == 1 else ''}{_FROM_2}")
         if _has_tables(connection):
-            connection.execute(_TABLES_FROM_2)
+            connection.execute(_FROM_2_TABLES)
     else:
         check_version(name, version)
+    return [] if version and not upgrade else add_parts(connection, name)
 
 
 def _has_tables(connection: Any) -> bool:
@@ -218,14 +244,43 @@ def _has_tables(connection: Any) -> bool:
 def add_tables(connection: Any, name: str) -> None:
     """Make the tables of resources, bookings and closures in a transaction of the caller, unless they are there.
 
-    Raises: `MissingExtensionError`.
+    Raises: as `add_parts`.
     """
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (MAKING,))
-    if _has_tables(connection):
-        return
+    if not _has_tables(connection):
+        connection.execute(_TABLES)
+        add_parts(connection, name)
+
+
+def lacking_parts(connection: Any) -> list[tuple[str, str]]:
+    """Return the constraints and indexes that the tables lack, each as its table and its name."""
+    there = set(connection.execute(_PARTS_THERE).fetchall())
+    tables = {table for table, _ in there}
+    return [(table, part) for table, part in _PARTS if table in tables and (table, part) not in there]
+
+
+def add_parts(connection: Any, name: str) -> list[tuple[str, str]]:
+    """Make the constraints and indexes that the tables lack, in a transaction of the caller; return what they lacked.
+
+    Raises: `MissingExtensionError`; `JournalError` for rows which a constraint forbids.
+    """
+    lacking = lacking_parts(connection)
+    if any(part in _REFEREES for _, part in lacking):
+        _make_extension(connection, name)
+    for part in lacking:
+        try:
+            connection.execute(_PARTS[part])
+        except psycopg.errors.IntegrityError as exc:
+            told = exc.diag.message_detail or exc.diag.message_primary
+            what = f"{'.'.join(part)} cannot be made, because there are rows that it forbids ({told})"
+            raise JournalError(name, f"{what}; put these right, as by `bookcore db rebuild`, and call again") from exc
+    return lacking
+
+
+def _make_extension(connection: Any, name: str) -> None:
+    """Make the extension that the exclusion constraints need, unless it is there. Raises: `MissingExtensionError`."""
     if connection.execute("SELECT 1 FROM pg_extension WHERE extname = 'btree_gist'").fetchone() is None:
         try:
             connection.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
         except psycopg.Error as exc:
             raise MissingExtensionError(name, "btree_gist", str(exc.diag.message_primary or exc)) from exc
-    connection.execute(_TABLES)

@@ -73,9 +73,9 @@ class Checked(NamedTuple):
     ``position`` is that of the last record which follows from those before; of a calendar in partitions it is a tuple, and
     ``digest`` is that of them, as the calendar tells it. ``records`` is how many were applied, and
     ``begins`` where they begin. ``faults`` are errors of records and checkpoints, ``differences`` those of the tables, the
-    first thousand of each table; ``has_tables`` tells whether there are some, ``compared`` whether they were compared: not
-    where records are damaged, because those that follow cannot be applied. Each difference is a
-    `bookcore.persist.shared.pgreplay.Difference`.
+    first thousand of each table, and constraints that these have lost; ``has_tables`` tells whether there are some,
+    ``compared`` whether they were compared: not where records are damaged, because those that follow cannot be applied. Each
+    difference is a `bookcore.persist.shared.pgreplay.Difference`.
     """
 
     database: str
@@ -97,11 +97,15 @@ class Checked(NamedTuple):
 
 
 class Upgraded(NamedTuple):
-    """What an upgrade has done: the format that the database had, the one that it has, and which calendars got tables."""
+    """What an upgrade has done: the format that the database had, the one that it has, and which calendars got tables.
+
+    ``restored`` are the constraints and indexes that tables had lost, each as its table, a point and its name.
+    """
 
     was: int
     format: int
     tables_added: tuple[str, ...] = ()
+    restored: tuple[str, ...] = ()
 
 
 def check_snapshot(name: str, snapshot: bytes, most: int) -> None:

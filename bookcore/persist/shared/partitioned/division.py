@@ -29,7 +29,7 @@ from bookcore.model.errors import DuplicateBookingError
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError
 from bookcore.persist.journal.records import Kind
 from bookcore.persist.shared.partitioned.routing import canonical, partition_of
-from bookcore.persist.shared.pgschema import MAKING, MOST_PARTITIONS, Address
+from bookcore.persist.shared.pgschema import MAKING, MOST_PARTITIONS, Address, add_parts
 
 RANGE = 10**12
 """How many numbers each partition has for its bookings; those below are for ids of programs."""
@@ -41,9 +41,9 @@ _LONGEST = 64
 """The longest key of an id in bytes; longer ones are replaced by a digest."""
 
 _TABLES = """
-CREATE TABLE bookcore.partitioned (calendar text PRIMARY KEY, partitions int NOT NULL);
+CREATE TABLE bookcore.partitioned (calendar text, partitions int NOT NULL);
 GRANT SELECT ON bookcore.partitioned TO PUBLIC;
-CREATE TABLE bookcore.booking_id (calendar text, id bytea, partition int NOT NULL, PRIMARY KEY (calendar, id));
+CREATE TABLE bookcore.booking_id (calendar text, id bytea, partition int NOT NULL);
 """
 _DIVIDED = """
 SELECT calendar, partitions FROM bookcore.partitioned WHERE calendar = %(name)s
@@ -142,6 +142,7 @@ def _divide(connection: Any, where: Address, name: str) -> None:
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (MAKING,))
     if connection.execute("SELECT to_regclass('bookcore.partitioned')").fetchone()[0] is None:
         connection.execute(_TABLES)
+        add_parts(connection, where.name)
     elif _division(connection, name) is not None:  # another process has noted it meanwhile
         return
     namesake = connection.execute(_NAMESAKE, {"name": name}).fetchone()

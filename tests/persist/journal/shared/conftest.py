@@ -117,7 +117,7 @@ def brought_up() -> Callable[..., None]:
             with pytest.raises(JournalVersionError, match=f"format {was} is older than {now}; `bookcore db upgrade`"):
                 call(address)
         assert upgrade(address)[:2] == (was, now)
-        assert upgrade(address) == (now, now, ())
+        assert upgrade(address) == (now, now, (), ())
         with Calendar.open(address, follow=False) as calendar:
             calendar.book("room", 100, 101, id="late")
             digest = calendar.digest()

@@ -129,6 +129,70 @@ def test_a_row_that_another_program_changed_is_found_and_put_right(
     assert databases.rebuild(address) == 0
 
 
+LOST = {
+    "ALTER TABLE bookcore.booking DROP CONSTRAINT booking_numbers_excl": ["booking.booking_numbers_excl"],
+    "ALTER TABLE bookcore.booking DROP CONSTRAINT booking_calendar_resource_fkey":
+        ["booking.booking_calendar_resource_fkey"],
+    "ALTER TABLE bookcore.closure DROP CONSTRAINT closure_pkey": ["closure.closure_pkey"],
+    "ALTER TABLE bookcore.change DROP CONSTRAINT change_pkey": ["change.change_pkey"],
+    "ALTER TABLE bookcore.calendar DROP CONSTRAINT calendar_pkey CASCADE": [
+        "calendar.calendar_pkey", "change.change_calendar_fkey", "checkpoint.checkpoint_calendar_fkey",
+        "resource.resource_calendar_fkey",
+    ],
+    "ALTER TABLE bookcore.resource ALTER active DROP NOT NULL": ["resource.active"],
+    "DROP INDEX bookcore.booking_resource": ["booking.booking_resource"],
+}  # fmt: skip
+"""What tables may lose, and what is found then."""
+
+
+def test_constraints_that_are_gone_are_found_by_name_and_made_again(
+    address: str, opened: Open, admin: Any, world: SimpleNamespace
+) -> None:
+    """Keys, references, values that must be there, an index; and the referees, which an extension takes with it."""
+    filled(opened, world)
+    referees = [f"booking.booking_{column}_excl" for column in ("during", "during_local", "dates", "numbers", "keys")]
+    for damage, lost in {**LOST, "DROP EXTENSION btree_gist CASCADE": referees}.items():
+        admin.execute(damage)
+        checked = databases.check(address)
+        assert [f"{table}.{name}" for table, name, _, _ in checked.differences] == lost
+        assert "missing in the schema; `bookcore db upgrade` makes it again" in str(checked.differences[0])
+        assert (checked.faults, checked.is_whole, checked.compared) == ((), False, True)
+        assert databases.upgrade(address) == (3, 3, (), tuple(lost))
+        assert databases.check(address).is_whole
+    assert databases.upgrade(address) == (3, 3, (), ())
+
+
+def test_rows_that_a_constraint_forbids_are_named_when_it_is_to_be_made_again(
+    address: str, opened: Open, admin: Any
+) -> None:
+    """Nothing is changed; `rebuild` puts the rows right without it, and then it is made."""
+    calendar = opened()
+    calendar.add_resource(Resource("room"))
+    for start in (1, 2):
+        calendar.book("room", start, start + 1, id=f"visit {start}")
+    admin.execute("DROP EXTENSION btree_gist CASCADE; UPDATE bookcore.booking SET numbers = '[1,3)'")
+    reason = r"booking.booking_numbers_excl cannot be made.*berlin, room.*conflicts.*`bookcore db rebuild`"
+    with pytest.raises(JournalError, match=reason):
+        databases.upgrade(address)
+    assert admin.execute("SELECT FROM pg_extension WHERE extname = 'btree_gist'").fetchone() is None
+    assert databases.rebuild(address) == 2
+    assert len(databases.upgrade(address).restored) == 5
+
+
+def test_a_table_without_its_key_refuses_a_change_and_names_the_way_out(
+    address: str, opened: Open, admin: Any
+) -> None:
+    """A row that is there already could not be told from a new one."""
+    calendar = opened()
+    calendar.add_resource(Resource("room"))
+    admin.execute("ALTER TABLE bookcore.booking DROP CONSTRAINT booking_pkey CASCADE")
+    with pytest.raises(JournalError, match="has lost its key; `bookcore db upgrade` makes it again"):
+        calendar.book("room", 1, 2)
+    assert len(calendar) == 0
+    assert databases.upgrade(address).restored == ("booking.booking_pkey",)
+    assert calendar.book("room", 1, 2).owns_lock
+
+
 def test_an_extra_row_to_which_another_table_refers_is_not_removed(address: str, opened: Open, admin: Any) -> None:
     """The error names that table; nothing is changed."""
     calendar = opened()
@@ -246,9 +310,9 @@ def test_a_database_of_an_older_schema_is_refused_by_name_and_brought_up(
     for call in (Calendar.open, databases.check, databases.rebuild, databases.init):
         with pytest.raises(JournalVersionError, match="format 1 is older than 3; `bookcore db upgrade`"):
             call(address)
-    assert databases.upgrade(address) == (1, 3, ("berlin",))
-    assert databases.upgrade(address.partition("&")[0]) == (3, 3, ("paris",))
-    assert databases.upgrade(address) == (3, 3, ())
+    assert databases.upgrade(address) == (1, 3, ("berlin",), ())
+    assert databases.upgrade(address.partition("&")[0]) == (3, 3, ("paris",), ())
+    assert databases.upgrade(address) == (3, 3, (), ())
     assert all_rows(admin) == before
     assert databases.check(address).is_whole
     assert opened().digest() == calendar.digest()
