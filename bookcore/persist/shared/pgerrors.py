@@ -31,6 +31,7 @@ _WAYS = {
     "invalid response to SSL": "no PostgreSQL answers there; put the host and the port in the address right",
     "terminating connection|server closed the connection|connection (is )?(lost|bad)|did not answer":
         "the connection was lost; repeat the call, which makes a new one",
+    'column "[^"]*".* does not exist': "the tables of bookcore were altered; take that back, or bring back a backup",
     "invalid URI query parameter": "those of bookcore are calendar, partitions, partition and tables",
 }  # fmt: skip
 """What to do about what libpq says, which has no code for it. In other languages the reason alone is shown."""

@@ -68,10 +68,12 @@ SLOWEST = 1_000_000
 """How many bytes a second a server takes at least: it says nothing while it stores what was sent."""
 LISTENING, POLLING = 0.25, 0.02
 """How many seconds a thread listens before it looks whether the calendar was closed; a standby sends no notifications."""
+# The server refuses a prepared statement for ever once the types of what it returns are others, as of columns that an
+# administrator has altered. So these statements say the types.
 _PREPARED = """
 PREPARE bookcore_lock (text) AS
-    SELECT position, mark, extract(epoch FROM clock_timestamp())::float8, tables FROM bookcore.calendar
-    WHERE name = $1 FOR NO KEY UPDATE;
+    SELECT position::bigint, mark::bigint, extract(epoch FROM clock_timestamp())::float8, tables::boolean
+    FROM bookcore.calendar WHERE name = $1 FOR NO KEY UPDATE;
 PREPARE bookcore_append (text, bigint, bigint, bigint[], bytea[], boolean) AS
     WITH head AS (SELECT FROM bookcore.calendar WHERE name = $1 AND position = $2 AND mark = $3 AND tables = $6
                   FOR NO KEY UPDATE SKIP LOCKED),
@@ -88,10 +90,10 @@ _LOCK = """
 BEGIN; SET LOCAL lock_timeout = %(wait)s; EXECUTE bookcore_lock(%(name)s)
 """
 _READ = """
-SELECT position, mark, CASE WHEN position > %(position)s::bigint THEN record END,
+SELECT position::bigint, mark::bigint, CASE WHEN position > %(position)s::bigint THEN record::bytea END,
     (extract(epoch FROM time) * 1000000)::bigint
 FROM bookcore.change WHERE calendar = %(name)s AND position >= %(position)s::bigint
-ORDER BY position LIMIT %(most)s::bigint
+ORDER BY change.position LIMIT %(most)s::bigint
 """
 _APPEND = "EXECUTE bookcore_append(%(name)s, %(position)s, %(mark)s, ARRAY[{}], ARRAY[{}]::bytea[], %(tables)s);"
 """Writes records and moves the head, if it is at a place and the lock is free; else fails, by dividing by zero."""
@@ -252,7 +254,7 @@ class PostgresJournal(SharedJournal):
             if create:
                 self._make_calendar(connection, begin)
         ask = """SELECT format, bounds, tables,
-                     (SELECT coalesce(min(position), 0) FROM bookcore.change WHERE calendar = name), origin
+                     (SELECT coalesce(min(position), 0)::bigint FROM bookcore.change WHERE calendar = name), origin::bigint
                  FROM bookcore.calendar WHERE name = %s"""
         found = connection.execute(ask, (self.row,)).fetchone()
         if found is None:
@@ -345,7 +347,7 @@ class PostgresJournal(SharedJournal):
     def head(self) -> Place:
         """See `SharedJournal.head`."""
         with self._to_read("cannot be read") as reader:
-            found = reader.ask("SELECT position, mark FROM bookcore.calendar WHERE name = %s", (self.row,))
+            found = reader.ask("SELECT position::bigint, mark::bigint FROM bookcore.calendar WHERE name = %s", (self.row,))
         if not found:
             raise self._gone()
         return Place(*found[0])
@@ -353,7 +355,7 @@ class PostgresJournal(SharedJournal):
     def heads(self, names: Sequence[str]) -> dict[str, Place]:
         """Return the places of the last records of several calendars, at one instant."""
         with self._to_read("cannot be read") as reader:
-            ask = "SELECT name, position, mark FROM bookcore.calendar WHERE name = ANY(%s)"
+            ask = "SELECT name, position::bigint, mark::bigint FROM bookcore.calendar WHERE name = ANY(%s)"
             return {name: Place(*place) for name, *place in reader.execute(ask, (list(names),)).fetchall()}
 
     def _gone(self) -> JournalReplacedError:
@@ -608,8 +610,8 @@ class PostgresJournal(SharedJournal):
 
     def newest(self, below: int) -> Any:
         """See `SharedJournal.newest`."""
-        ask = """SELECT position, mark, snapshot FROM bookcore.checkpoint
-                 WHERE calendar = %s AND position < %s ORDER BY position DESC LIMIT 1"""
+        ask = """SELECT position::bigint, mark::bigint, snapshot::bytea FROM bookcore.checkpoint
+                 WHERE calendar = %s AND position < %s ORDER BY checkpoint.position DESC LIMIT 1"""
         with self._to_read("cannot be read") as reader:
             return next(iter(reader.ask(ask, (self.row, below))), None)
 

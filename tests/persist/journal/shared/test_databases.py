@@ -193,6 +193,40 @@ def test_a_table_without_its_key_refuses_a_change_and_names_the_way_out(
     assert calendar.book("room", 1, 2).owns_lock
 
 
+ALTERED = (
+    "calendar ALTER position TYPE numeric, ALTER mark TYPE numeric", "calendar ALTER position TYPE int",
+    "change ALTER position TYPE numeric, ALTER mark TYPE numeric", "change ALTER position TYPE int",
+    "checkpoint ALTER position TYPE numeric, ALTER mark TYPE numeric", "booking ALTER quantity TYPE float8",
+    "change ADD COLUMN note text", "booking ADD COLUMN note text",
+)  # fmt: skip
+
+
+def test_calendars_that_are_open_go_on_when_a_table_is_altered(address: str, opened: Open, admin: Any) -> None:
+    """The server refuses what was prepared for columns of other types, for as long as the connection is there."""
+    one, two = opened(), opened()
+    one.add_resource(Resource("room"))
+    two.catch_up()
+    for number, altered in enumerate(ALTERED):
+        admin.execute(f"ALTER TABLE bookcore.{altered}")
+        for more, calendar in enumerate((one, two)):
+            assert calendar.lag() == more, altered
+            calendar.book("room", 2 * number + more, 2 * number + more + 1)
+        one.catch_up()
+        one.checkpoint()
+        assert one.digest() == two.digest() == opened().digest()
+
+
+def test_a_column_that_is_gone_is_named_with_the_way_out(opened: Open, admin: Any) -> None:
+    """Nothing is changed."""
+    calendar = opened()
+    calendar.add_resource(Resource("room"))
+    admin.execute("ALTER TABLE bookcore.booking RENAME COLUMN quantity TO units")
+    with pytest.raises(JournalError, match=r'column "quantity".*altered; take that back, or bring back a backup'):
+        calendar.book("room", 1, 2)
+    admin.execute("ALTER TABLE bookcore.booking RENAME COLUMN units TO quantity")
+    assert calendar.book("room", 1, 2).owns_lock
+
+
 def test_an_extra_row_to_which_another_table_refers_is_not_removed(address: str, opened: Open, admin: Any) -> None:
     """The error names that table; nothing is changed."""
     calendar = opened()
