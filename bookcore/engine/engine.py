@@ -684,7 +684,8 @@ class Engine:
         record = state.registry.record(resource)
         capacity = check_capacity(capacity)
         if capacity != record.capacity:
-            state.commit(changes.CapacitySet(record.resource, capacity, record.capacity))
+            follows = getattr(record.resource, "capacity", None) == record.capacity
+            state.commit(changes.CapacitySet(record.resource, capacity, record.capacity, follows))
 
     def _each(self, resources: Any) -> list[ResourceRecord]:
         """Return the records of a resource, an id, a selection or an iterable of resources or ids. The lock is held."""

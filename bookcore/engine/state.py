@@ -544,23 +544,23 @@ class CalendarState:
             self.store.remove(record, *row[:3])
         self.resize(record, capacity, crowded, rows)
         self.resizing = None
+        resource = record.resource
+        follows = change.follows and issubclass(type(resource), Resource)
+        if follows and getattr(resource, "capacity", None) == change.before:
+            with suppress(AttributeError):  # a property of the program's own, which cannot be written
+                overwrite(resource, "capacity", capacity)
 
     def resize(self, record: ResourceRecord, capacity: int, crowded: bool, rows: Sequence[Row]) -> None:
         """Give a resource, which has no rows in the store now, another capacity, and put rows into the store.
 
         Stores learn the capacity when a resource is added, so it is removed from the store and added again.
         """
-        before = record.capacity
         self.store.remove_resource(record)
         record.resize(capacity, crowded)
         self.store.add_resource(record)
         for row in rows:
             self.store.put(record, *row)
         self.registry.resized(record)
-        resource = record.resource
-        if issubclass(type(resource), Resource) and getattr(resource, "capacity", None) == before:
-            with suppress(AttributeError):  # a property of the program's own, which cannot be written
-                overwrite(resource, "capacity", capacity)
 
     def _tagged(self, change: changes.Tagged) -> None:
         self.registry.tag(self.record_of_resource(change.resource), change.label)

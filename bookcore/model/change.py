@@ -163,11 +163,16 @@ class HoursSet(Change):
 
 @dataclass(frozen=True, slots=True)
 class CapacitySet(Change):
-    """A resource got another capacity; ``before`` is the one it had."""
+    """A resource got another capacity; ``before`` is the one it had.
+
+    ``follows`` tells whether the attribute of the object follows, because it was the same: when the change is undone, it may
+    be the same by accident.
+    """
 
     resource: Any
     capacity: int
     before: int
+    follows: bool = field(default=True, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +247,7 @@ _INVERSE: dict[type[Change], Callable[[Any], Change]] = {
     Closed: lambda c: Reopened(c.closure),
     Reopened: lambda c: Closed(c.closure),
     HoursSet: lambda c: HoursSet(c.resource, c.before, c.hours),
-    CapacitySet: lambda c: CapacitySet(c.resource, c.before, c.capacity),
+    CapacitySet: lambda c: CapacitySet(c.resource, c.before, c.capacity, c.follows),
     Tagged: lambda c: Untagged(c.resource, c.label),
     Untagged: lambda c: Tagged(c.resource, c.label),
     IndexCreated: lambda c: IndexDropped(c.name, c.key, c.of_bookings),

@@ -129,6 +129,29 @@ def test_bookings_stay_where_they_use_more_than_there_is(store: str, bounds: Any
     assert answers(calendar) == answers(fresh)
 
 
+@pytest.mark.parametrize("own", [1, 3, 5])
+def test_the_capacity_of_an_object_is_as_before_once_the_change_is_undone(own: int) -> None:
+    """Also of one that had another capacity than in the calendar, and by accident the one that it was given there."""
+    calendar = Calendar()
+    room = calendar.add_resource(Resource("room", capacity=own), capacity=3)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError), calendar.transaction():
+            for capacity in (1, 5, 2):
+                calendar.set_capacity(room, capacity)
+            raise ZeroDivisionError
+        assert room.capacity == own
+        with calendar.what_if():
+            calendar.set_capacity(room, 5)
+        assert room.capacity == own
+    other = Calendar()
+    other.add_resource(room, capacity=3)
+    calendar.set_capacity(room, 5)
+    with other.what_if():
+        other.set_capacity(room, 5)
+    assert room.capacity == (5 if own == 3 else own)
+    calendar.check()
+
+
 @every_store
 def test_it_is_a_change_like_any_other(store: str) -> None:
     """It is heard, followed, and undone with what was booked meanwhile."""
