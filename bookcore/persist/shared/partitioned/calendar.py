@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import ref
@@ -48,7 +48,7 @@ from bookcore.model.typecheck import is_a, plain_text
 from bookcore.persist.journal.errors import PartitionNotHeldError
 from bookcore.persist.journal.past import PastRecorder
 from bookcore.persist.shared.partitioned.choosing import chosen, none_available
-from bookcore.persist.shared.partitioned.division import EPOCH, RANGE, owner_of
+from bookcore.persist.shared.partitioned.division import EPOCH, RANGE, key_of, noted_in, owner_of
 from bookcore.persist.shared.partitioned.joint import JointTransaction
 from bookcore.persist.shared.partitioned.merging import by_start, digest_of, slots_in_order
 from bookcore.persist.shared.partitioned.parts import DIRECTORY, Open, Part
@@ -61,6 +61,7 @@ from bookcore.persist.shared.partitioned.selection import (
 )
 from bookcore.persist.shared.pgschema import Address
 from bookcore.query.choice import Choice
+from bookcore.query.selection import Selection
 
 _COPY = "`bookcore copy` or copy_calendar takes it to a snapshot file, and anywhere else"
 REFUSED = {
@@ -402,16 +403,37 @@ class PartitionedCalendar:
     def book_all(self, requests: Iterable[Any], on_conflict: Any = "raise") -> Report[Any]:
         """See `Calendar.book_all`: one transaction of the partitions of all requests."""
         pairs, skips = parsed(requests), skipped(on_conflict)
-        resources = [
-            request._resource if arguments is None else arguments[0]
+        asked = [
+            (request._resource, request._id) if arguments is None else (arguments[0], arguments[3])
             for request, arguments in pairs
             if not is_a(arguments, BookcoreError)
         ]
-        parts = [part for part, _ in self._grouped(resources, lambda resource: resource)]
-        with self._joint(parts or self.parts[:1]):
-            return book_each(pairs, skips, self._booked)
+        parts = [part for part, _ in self._grouped(asked, itemgetter(0))]
+        noted: dict[bytes, int] = {}
+        while True:
+            try:
+                with self._joint(parts or self.parts[:1]):
+                    return book_each(pairs, skips, partial(self._booked, noted))
+            except DuplicateBookingError as exc:
+                if exc.request is not None or self._block() is not None:
+                    raise
+                # It was the commit that the database refused, for an id that memory does not know.
+                known, noted = noted, self._noted([id for _, id in asked if id is not None])
+                if known == noted:
+                    raise
 
-    def _booked(self, request: Any, arguments: Any) -> Any:
+    def _noted(self, ids: Iterable[Any]) -> dict[bytes, int]:
+        """Return the keys of those ids that the database knows, and in which partitions their bookings are."""
+        self._settle()
+        with self.directory.recorder.journal.reading() as connection:
+            return noted_in(connection, self._divided, map(_key_of, ids))
+
+    def _booked(self, noted: dict[bytes, int], request: Any, arguments: Any) -> Any:
+        if noted:
+            resource, id = (request._resource, request._id) if arguments is None else (arguments[0], arguments[3])
+            number = self._number_of(resource)
+            if id is not None and noted.get(_key_of(id), number) != number:
+                raise DuplicateBookingError(id, None, "in another partition")
         if arguments is None:
             return self.add_booking(request)
         resource, start, end, id, quantity, if_exists, fields = arguments
@@ -432,6 +454,7 @@ class PartitionedCalendar:
             with suppress(NoneAvailableError):  # it was released meanwhile
                 return standing.calendar.book_any([], start, end, **options)
         (terms,) = terms_in_parts([selection], self)
+        self._check_held(terms[0])
         order = selection._order if is_a(selection, PartitionedSelection) else None
         candidates = PartitionedSelection(self, [
             part.calendar.find_available(start, end, term, quantity=quantity)
@@ -450,6 +473,19 @@ class PartitionedCalendar:
                     raise
                 before = record
                 self.catch_up()
+
+    def _check_held(self, term: Any) -> None:
+        """Raise `PartitionNotHeldError` for a resource that a term lists, and that is in a partition which is not held."""
+        if self._is_whole or not is_several(term) or is_a(term, Selection):
+            return
+        nothing: list[Any] = []
+        for item in attempt(lambda: list(term), nothing):  # a partition says what is wrong with it
+            self._check_held(item)
+            number = attempt(partial(self._number_of, item), None)
+            if number is None or number in self._by_number:
+                continue
+            if self.directory.state.registry.with_id(self._key_of(item)) is not None:
+                raise PartitionNotHeldError(self.name, item, (number,), self.held)
 
     def remove_booking(self, event_or_id: Hashable) -> Any:
         """See `Calendar.remove_booking`."""
@@ -878,3 +914,8 @@ class PartitionedCalendar:
     def __repr__(self) -> str:
         held = "" if self._is_whole else f", of which it holds {', '.join(map(str, self.held))}"
         return f"<PartitionedCalendar in {self.partitions} partitions{held}, kept in {self.name}>"
+
+
+def _key_of(id: Any) -> bytes:
+    """Return the key of an id as the database notes it; empty for what is refused as one."""
+    return attempt(lambda: key_of(id), b"")

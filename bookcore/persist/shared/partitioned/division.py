@@ -175,6 +175,12 @@ def whole_faults(connection: Any, where: Address, states: Sequence[CalendarState
     return [JournalDamagedError(where.name, fault) for fault in faults]
 
 
+def noted_in(connection: Any, calendar: str, keys: Iterable[bytes]) -> dict[bytes, int]:
+    """Return those of the keys of ids that are noted for a divided calendar, and for which partitions."""
+    ask = "SELECT id, partition FROM bookcore.booking_id WHERE calendar = %s AND id = ANY(%s)"
+    return dict(connection.execute(ask, (calendar, list(keys))).fetchall())
+
+
 # -- the ids of bookings -----------------------------------------------------------------------------
 
 

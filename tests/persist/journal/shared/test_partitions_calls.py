@@ -38,6 +38,7 @@ from bookcore import (
     UnknownResourceError,
     changes,
     copy_calendar,
+    no,
 )
 from bookcore.persist.history import read_log
 from bookcore.persist.journal.errors import (
@@ -1192,3 +1193,45 @@ def test_slots_that_begin_at_one_time_are_in_order_of_registration_whatever_thei
     """They are compared by ``<`` alone."""
     heads = [Ahead(_Less(start), place) for start, place in ((1, 2), (1, 1), (0, 9))]
     assert [head.place for head in sorted(heads)] == [9, 1, 2]
+
+
+# -- a calendar that holds some of its partitions ------------------------------------------------------
+
+
+def test_a_choice_among_resources_of_which_some_are_not_held_is_refused_by_name(
+    rooms: Any, parted: Callable[..., Any]
+) -> None:
+    """Whichever way they are listed: that one is available is not known here. What nobody has is no reason."""
+    one, other = apart(rooms)
+    held = parted(partitions=[rooms.partition_of(one)])
+    for listed in ([one, other], {other}, (other, "nobody"), iter([other]), [[one, other]], [rooms.resource(other)]):
+        with pytest.raises(PartitionNotHeldError, match=f"'?{other}'?.* is in partition") as caught:
+            held.book_any(listed, 1, 2)
+        assert caught.value.partitions == (rooms.partition_of(other),)
+    for at, listed in enumerate(((one, "nobody"), [one, no([other])], held.resources, [held.find([one]), Resource])):
+        assert held.partition_of(held.book_any(listed, at, at + 1).resource) in held.held
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_request_whose_id_is_taken_in_another_partition_is_left_out(
+    is_whole: bool, rooms: Any, parted: Callable[..., Any]
+) -> None:
+    """The database alone knows of it, and refuses the commit; what is left is booked."""
+    one, other = apart(rooms)
+    calendar = parted() if is_whole else parted(partitions=[rooms.partition_of(one)])
+    for number in range(3):
+        rooms.book(other, number, number + 1, id=f"taken {number}")
+    requests = [{"resource": one, "start": at, "end": at + 1, "id": f"taken {at}"} for at in range(3)]
+    report = calendar.book_all([*requests, (one, 1, 2), BookingEvent(one, 2, 3, id="new")], on_conflict="skip")
+    assert [refusal.request for refusal in report.refused] == requests
+    assert {type(refusal.error) for refusal in report.refused} == {DuplicateBookingError}
+    assert [event.start for event in report.booked] == [1, 2] and len(list(calendar.bookings(one))) == 2
+    rooms.book(other, 10, 11, id="late")
+    late = {"resource": one, "start": 20, "end": 21, "id": "late"}
+    with pytest.raises(DuplicateBookingError, match="'late' exists already") as caught:
+        calendar.book_all([(one, 30, 31), late])
+    assert caught.value.request == late and len(list(calendar.bookings(one))) == 2
+    with pytest.raises(DuplicateBookingError), calendar.transaction(one):  # the end of the block commits
+        assert not calendar.book_all([{**late, "id": "later"}, (one, 30, 31)], on_conflict="skip").refused
+        rooms.book(other, 12, 13, id="later")
+    assert len(list(calendar.bookings(one))) == 2
