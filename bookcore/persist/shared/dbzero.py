@@ -309,7 +309,7 @@ class DbzeroJournal(SharedJournal):
         """See `SharedJournal.now`."""
         return self._fs.now()
 
-    def wait(self, place: Place, timeout: float) -> bool:
+    def wait(self, place: Place, timeout: float, *, again: bool = False) -> bool:
         """See `SharedJournal.wait`. Something comes only of a call that was cut off."""
         if not self.lag(place):
             self._ended.wait(timeout)

@@ -2,8 +2,8 @@
 
 It does not keep the calendar alive, and ends when that is closed or collected.
 
-Each command reads what is new, so the thread does not look while there are some, see `SharedRecorder.fresh_for`. It rests
-for longer than it has worked: on a machine that is busy, records come to it many at a time.
+Each command reads what is new, so the thread does not look while there are some, see `SharedRecorder.fresh_for`; the first
+of them ends its wait. It rests for longer than it has worked: on a machine that is busy, records come to it many at a time.
 """
 
 from __future__ import annotations
@@ -59,13 +59,15 @@ class Follower:
 
 def _follow(recorder_there: Any, journal: SharedJournal, ended: threading.Lock) -> None:
     pause, longest = PAUSES
-    rest, told = 0.0, False
+    rest, told, came = 0.0, False, True
     while ended.locked():
         recorder = recorder_there()
         if recorder is None:
             journal.close()
             return
-        place, rest = recorder.place, max(rest, recorder.fresh_for())
+        if came:  # else it is notified still, until something comes
+            rest = max(rest, recorder.fresh_for())
+        place = recorder.place
         del recorder  # while this waits, the calendar may be collected
         if rest:
             if ended.acquire(timeout=rest):
@@ -73,7 +75,7 @@ def _follow(recorder_there: Any, journal: SharedJournal, ended: threading.Lock) 
             rest = 0.0
             continue
         try:
-            came, begun = journal.wait(place, LOOKING), monotonic()
+            came, begun = journal.wait(place, LOOKING, again=True), monotonic()
             recorder = recorder_there()
             if recorder is not None and recorder.is_open():
                 if came:

@@ -40,6 +40,7 @@ class Connection(psycopg.Connection[Any]):
 
     patience = LEAST_PATIENCE
     prepared = False  # the statements that write the tables
+    listens = False  # it is notified of commits
 
     def ask(self, question: str, values: Any, *, keep: bool = True) -> list[Any]:
         """Return the rows that answer a question; in binary, in which bytes are half as long.

@@ -66,8 +66,10 @@ from bookcore.persist.shared.seam import (
 
 SLOWEST = 1_000_000
 """How many bytes a second a server takes at least: it says nothing while it stores what was sent."""
-LISTENING, POLLING = 0.25, 0.02
-"""How many seconds a thread listens before it looks whether the calendar was closed; a standby sends no notifications."""
+LISTENING = 0.25
+"""How many seconds a thread listens before it looks whether the calendar was closed."""
+LOOKING, POLLING = 0.5, 0.02
+"""After how many seconds a thread that waits asks the server, should a notification be lost; a standby sends none."""
 # The server refuses a prepared statement for ever once the types of what it returns are others, as of columns that an
 # administrator has altered. So these statements say the types.
 _PREPARED = """
@@ -211,19 +213,15 @@ class PostgresJournal(SharedJournal):
         return connection
 
     @contextmanager
-    def _notified(self, listener: Any) -> Iterator[float]:
-        """Have the server notify a connection of commits; give how many seconds to listen before one looks.
+    def _listener(self) -> Iterator[Any]:
+        """Give the connection that is notified of commits, to the thread that has it alone. It is closed after any error.
 
-        Only while one waits: each notification costs the server a process that wakes, and where commits come one after the
-        other, no process waits.
+        It listens only while one waits: each notification costs the server a process that wakes, and where commits come one
+        after the other, no process waits.
         """
+        listener = self._connected("listener")
         try:
-            if listener.execute("SELECT pg_is_in_recovery()").fetchone()[0]:  # its log would have each refused LISTEN
-                yield POLLING
-            else:
-                listener.execute("LISTEN bookcore")
-                yield LISTENING
-                listener.execute("UNLISTEN bookcore")
+            yield listener
         except BaseException:
             listener.close()  # or it would be notified of each commit while nothing is waited for
             raise
@@ -372,16 +370,17 @@ class PostgresJournal(SharedJournal):
         """See `SharedJournal.now`."""
         return round((self.machine_clock() + self.skew) * 1_000_000)
 
-    def wait(self, place: Place, timeout: float) -> bool:
+    def wait(self, place: Place, timeout: float, *, again: bool = False) -> bool:
         """See `SharedJournal.wait`."""
+        row, known = self.row, place.position
         return self.wait_until(
-            lambda: self.lag(place) > 0, lambda name, position: name == self.row and position > place.position, timeout
+            lambda: self.lag(place) > 0, lambda name, position: name == row and position > known, timeout, again
         )
 
     def wait_until(
-        self, has_come: Callable[[], bool], is_news: Callable[[str, int], bool], timeout: float
+        self, has_come: Callable[[], bool], is_news: Callable[[str, int], bool], timeout: float, again: bool = False
     ) -> bool:
-        """Wait until something has come, and tell whether it has.
+        """Wait until something has come, and tell whether it has. *again* is as for `wait`.
 
         *is_news* tells whether a record is that, by the name of its calendar and its position.
         """
@@ -389,28 +388,42 @@ class PostgresJournal(SharedJournal):
         try:
             if not self._listening.acquire(timeout=max(0.0, timeout)):
                 return has_come()
-            if has_come():
+            kept = self._connections.get("listener")
+            if (kept is None or not kept.listens) and has_come():
                 return True
-            with self.told("cannot be read"), self._notified(listener := self._connected("listener")) as listens:
-                while not has_come():
-                    look = monotonic() + listens
-                    while (left := min(look, until) - monotonic()) > 0:
-                        for told in listener.notifies(timeout=left, stop_after=1):
-                            position, _, name = told.payload.partition(" ")
-                            if not position.isdecimal():  # of an older bookcore, which tells nothing more
-                                look = 0.0
-                            elif is_news(name, int(position)):
-                                return True
-                        if self._ended:
-                            return False
-                    if until <= monotonic():
-                        return False
-            return True
+            with self.told("cannot be read"), self._listener() as listener:
+                if not listener.listens and not listener.execute("SELECT pg_is_in_recovery()").fetchone()[0]:
+                    listener.execute("LISTEN bookcore")  # the log of a standby would have that, as refused
+                    listener.listens = True
+                came = self._listened(listener, has_come, is_news, until)
+                if listener.listens and (came or not again):
+                    listener.execute("UNLISTEN bookcore")
+                    listener.listens = False
+                return came
         finally:
             try:
                 self._listening.release()  # the first call here, so that Ctrl-C cannot leave it held
             except RuntimeError:  # it was not acquired
                 pass
+
+    def _listened(
+        self, listener: Any, has_come: Callable[[], bool], is_news: Callable[[str, int], bool], until: float
+    ) -> bool:
+        """Listen until something has come or the time is over, and tell whether it has."""
+        while not has_come():
+            look = monotonic() + (LOOKING if listener.listens else POLLING)
+            while (left := min(look, until) - monotonic()) > 0:
+                for told in listener.notifies(timeout=min(left, LISTENING), stop_after=1):
+                    position, _, name = told.payload.partition(" ")
+                    if not position.isdecimal():  # of an older bookcore, which tells nothing more
+                        look = 0.0
+                    elif is_news(name, int(position)):
+                        return True
+                if self._ended:
+                    return False
+            if until <= monotonic():
+                return False
+        return True
 
     def wake(self) -> None:
         """See `SharedJournal.wake`."""

@@ -212,10 +212,10 @@ class SharedJournal(Protocol):
             self.read(place, 0)  # raises, unless it has come since the head was read
         return max(0, head.position - place.position)
 
-    def wait(self, place: Place, timeout: float) -> bool:
+    def wait(self, place: Place, timeout: float, *, again: bool = False) -> bool:
         """Wait until there is a record after *place*, and tell whether one came in time; `wake` ends all waiting.
 
-        Raises: as `lag`.
+        *again*: the caller will wait again at once if none comes, so it may stay notified until then. Raises: as `lag`.
         """
 
     def wake(self) -> None:

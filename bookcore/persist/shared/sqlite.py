@@ -308,7 +308,7 @@ class SqliteJournal(SharedJournal):
         """See `SharedJournal.now`."""
         return self._fs.now()
 
-    def wait(self, place: Place, timeout: float) -> bool:
+    def wait(self, place: Place, timeout: float, *, again: bool = False) -> bool:
         """See `SharedJournal.wait`."""
         until = monotonic() + timeout
         while not self.lag(place):

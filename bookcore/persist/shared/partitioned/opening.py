@@ -193,7 +193,7 @@ class _Journals:
         """Return the place of the last record of each."""
         return self._journals[0].heads([journal.row for journal in self._journals])
 
-    def wait(self, places: tuple[Place, ...], timeout: float) -> bool:
+    def wait(self, places: tuple[Place, ...], timeout: float, *, again: bool = False) -> bool:
         """Wait until one of them has another last record than its place here, and tell whether that came in time."""
 
         def has_come() -> bool:
@@ -201,7 +201,9 @@ class _Journals:
             return any(heads.get(journal.row) != place for journal, place in zip(self._journals, places, strict=True))
 
         known = {journal.row: place.position for journal, place in zip(self._journals, places, strict=True)}
-        return self._journals[0].wait_until(has_come, lambda name, position: position > known.get(name, position), timeout)
+        return self._journals[0].wait_until(
+            has_come, lambda name, position: position > known.get(name, position), timeout, again
+        )
 
     def close(self) -> None:
         """Give back what the journals hold."""

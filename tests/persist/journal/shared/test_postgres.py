@@ -35,6 +35,7 @@ from bookcore.persist.journal.errors import (
     JournalVersionError,
     UnknownOutcomeError,
 )
+from bookcore.persist.shared import follower
 from bookcore.testing.contract_threads import run_together
 from bookcore.testing.servers import PostgresServer, execute
 
@@ -561,6 +562,54 @@ def test_a_connection_is_notified_only_while_it_waits(opened: Open) -> None:
     with pytest.raises(StopIteration):  # as Ctrl-C would come
         journal.wait_until(lambda: next(answers), lambda name, position: False, 30)
     assert journal._connections["listener"].closed
+
+
+def test_a_follower_that_has_nothing_to_do_asks_twice_a_second(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stays notified from one wait of half a second to the next, each of which asks for the head, and nothing else."""
+    import psycopg
+
+    one, other = booked(opened), opened()
+    journal, asked = one._recorder.journal, list[str]()
+
+    def note(cursor: Any, query: Any, *args: Any, execute: Any = psycopg.Cursor.execute, **options: Any) -> Any:
+        asked.append(query)
+        return execute(cursor, query, *args, **options)
+
+    def waits(**options: Any) -> tuple[bool, list[str]]:
+        asked.clear()
+        came = journal.wait(one._recorder.place, 0.05, **options)
+        return came, [re.sub(r"SELECT position.*", "head", each) for each in asked]
+
+    assert not journal.wait(one._recorder.place, 0.05, again=True)
+    monkeypatch.setattr(psycopg.Cursor, "execute", note)
+    assert [waits(again=True) for _ in range(3)] == [(False, ["head"])] * 3
+    other.book("room", 5, 6)  # no wait is under way
+    assert waits(again=True) == (True, ["head", "UNLISTEN bookcore"])
+    one.catch_up()
+    start = ["head", "SELECT pg_is_in_recovery()", "LISTEN bookcore", "head"]
+    assert waits(again=True) == (False, start)
+    assert waits() == (False, ["head", "UNLISTEN bookcore"])  # as `wait_for` does, which does not go on
+    assert waits() == (False, [*start, "UNLISTEN bookcore"])
+    assert follower.LOOKING == 0.5
+
+
+def test_a_wait_that_goes_on_is_notified_of_what_comes(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a question to the server, and when another connection has to take the place of one that is lost."""
+    one, other = booked(opened), opened()
+    journal, place = one._recorder.journal, one._recorder.place
+    assert not journal.wait(place, 0.05, again=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "lag", lambda place: 0)  # no look sees it
+        thread = threading.Thread(target=lambda: other.book("room", 5, 6))
+        thread.start()
+        assert journal.wait(place, 30, again=True)
+    thread.join()
+    one.catch_up()
+    place = one._recorder.place
+    assert not journal.wait(place, 0.05, again=True)
+    journal._connections["listener"].close()
+    other.book("room", 7, 8)
+    assert journal.wait(place, 30, again=True)
 
 
 def test_what_is_asked_is_not_compiled_first(opened: Open) -> None:

@@ -805,22 +805,22 @@ class Ended:
 
 def test_a_follower_rests_while_commands_read_and_for_longer_than_it_has_worked(monkeypatch: pytest.MonkeyPatch) -> None:
     """It asks the database in no round in which it rests, and rests for no more than half a second."""
-    works = iter((0.0, 0.01, 1.0, 3.0, 5.0))  # the clock, before and after it has brought something, or at a look in vain
+    works = iter((0.0, 0.01, 1.0, 3.0, 5.0, 6.0))  # the clock, before and after it has brought something, or looks in vain
     monkeypatch.setattr(follower, "monotonic", lambda: next(works))
-    fresh = iter((0.25, 0.0, 0.0, 0.0, 0.0, 0.0))
-    came = iter((True, True, False))
+    fresh = iter((0.25, 0.0, 0.0, 0.0, 0.0, 0.0))  # not asked for after a look in vain
+    came = iter((True, True, False, False))
     asked: list[tuple[Place, int]] = []
     recorder: Any = SimpleNamespace(place=Place(7, 7), fresh_for=lambda: next(fresh), is_open=lambda: True)
     recorder.catch_up = recorder.end_lost_block = recorder.checkpoint_if_due = lambda: None
-    ended: Any = Ended(6)
+    ended: Any = Ended(7)
 
-    def wait(place: Place, timeout: float) -> bool:
+    def wait(place: Place, timeout: float, *, again: bool) -> bool:
         asked.append((place, ended.rounds))
         return next(came)
 
     follower._follow(lambda: recorder, SimpleNamespace(wait=wait), ended)
     assert ended.rests == [0.25, pytest.approx(0.09), 0.5]
-    assert asked == [(Place(7, 7), left) for left in (4, 2, 0)]
+    assert asked == [(Place(7, 7), left) for left in (5, 3, 1, 0)]
 
 
 def test_a_follower_without_a_thread_is_an_error_that_says_how_to_do_without(
@@ -870,11 +870,11 @@ def test_a_follower_goes_on_after_an_error(
     kind: Any = type(one._recorder.journal)
     wait: Callable[..., bool] = kind.wait
 
-    def wait_or_fail(journal: Any, *args: Any) -> bool:
+    def wait_or_fail(journal: Any, *args: Any, **options: Any) -> bool:
         if failing.is_set() and threading.current_thread().name == "bookcore follower":
             tried.set()
             raise JournalError("here", "is gone")
-        return wait(journal, *args)
+        return wait(journal, *args, **options)
 
     monkeypatch.setattr(kind, "wait", wait_or_fail)
     other = opened(follow=True)
