@@ -1661,6 +1661,28 @@ class Calendar(Generic[R, K, E]):
         lag: int = self._journal().lag()
         return lag
 
+    def staleness(self) -> float:
+        """Return for how many seconds answers may have missed changes of other processes. O(1): it asks nobody, nor waits.
+
+        It is the time since this calendar is known to have had every record of the journal: since a command, a `catch_up`,
+        a `lag` of 0 or the follower's last look has asked the database. While the database cannot be reached it grows, and
+        `lag` raises. After `close` it grows as well. It is 0.0 for a directory, which no other process writes.
+
+        It is measured by the monotonic clock of the process, which on some systems stands still while the machine sleeps.
+
+        Raises: `JournalReadOnlyError` for a calendar that is only read (``as_of``, ``salvage``), `JournalClosedError` for a
+        directory that was closed; `QueryError` for a calendar that was not opened by `open`.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     with Calendar.open(f"sqlite:///{folder}/rooms.db", follow=False) as calendar:
+        ...         before = calendar.staleness()
+        ...         0.0 <= before <= calendar.staleness() < 60
+        True
+        """
+        staleness: float = self._journal().staleness()
+        return staleness
+
     def wait_for(self, position: int, timeout: float | None = None) -> None:
         """Return when this calendar has the record with this number, which another process may still have to append.
 

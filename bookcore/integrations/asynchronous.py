@@ -275,6 +275,7 @@ class AsyncCalendar(Generic[R, K, E]):
     next_available = _at_once(Calendar.next_available)
     occupancy = _at_once(Calendar.occupancy)
     resource = _at_once(Calendar.resource)
+    staleness = _at_once(Calendar.staleness)
     subscribe = _at_once(Calendar.subscribe)
     tagged = _at_once(Calendar.tagged)
     tags_of = _at_once(Calendar.tags_of)

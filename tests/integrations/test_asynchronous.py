@@ -40,7 +40,7 @@ def test_what_is_awaited_and_what_is_not() -> None:
         "booking_index", "bookings", "bounds", "calendar", "closures", "closures_of", "common_gaps", "conflicts",
         "event_type", "explain", "find", "find_available", "find_booked", "find_slots", "free_busy", "gaps", "get",
         "hours_of", "index", "is_available", "nearest", "next_available", "occupancy", "position", "resource", "resources",
-        "salvaged", "subscribe", "tagged", "tags_of",
+        "salvaged", "staleness", "subscribe", "tagged", "tags_of",
     }  # fmt: skip
     found = {name for name in dir(AsyncCalendar) if not name.startswith("_")}
     assert {name for name in found if not iscoroutinefunction(getattr(AsyncCalendar, name))} == questions
@@ -305,6 +305,8 @@ def test_errors_are_those_of_the_calendar() -> None:
                 await calendar.checkpoint()
             with pytest.raises(QueryError, match="has no journal"):
                 assert calendar.position
+            with pytest.raises(QueryError, match="has no journal"):
+                calendar.staleness()
 
     asyncio.run(main())
 

@@ -122,6 +122,11 @@ class Recorder:
         """See `Calendar.lag`."""
         return 0
 
+    def staleness(self) -> float:
+        """See `Calendar.staleness`. Raises: `JournalClosedError` after `close`, because others may write it since."""
+        self.files.check_open()
+        return 0.0
+
     def wait_for(self, position: int, timeout: float | None) -> None:
         """See `Calendar.wait_for`."""
         if self.position < position:

@@ -62,7 +62,7 @@ class PastRecorder:
         """Raise `JournalReadOnlyError`."""
         self.refuse()
 
-    catch_up = lag = checkpoint
+    catch_up = lag = staleness = checkpoint
 
     def wait(self) -> None:
         """Do nothing: all that there is was read from the disk."""

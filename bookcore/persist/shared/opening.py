@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Hashable
 from datetime import datetime, timedelta
 from functools import partial
+from time import monotonic
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -64,6 +65,7 @@ def open_on(
         calendar, state, place = begin(make, journal, known)
         asked.check(journal.name, state)
         records = Records(journal, place)
+        journal.note_complete(monotonic())
         state.gate.run(replay, state, known, records)
         recorder = SharedRecorder(
             state, journal, known, records.place,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from math import inf
 from typing import Any
 
 from bookcore.model.errors import brief
@@ -37,10 +38,10 @@ _WAYS = {
 """What to do about what libpq says, which has no code for it. In other languages the reason alone is shown."""
 
 
-def error_of(exc: Any, name: str, what: str, timeout: float, way: str = "") -> JournalError:
+def error_of(exc: Any, name: str, what: str, timeout: float, way: str = "", staleness: float = inf) -> JournalError:
     """Return the error for one of psycopg: *what* was not done to the database of this name.
 
-    *way* is what else may be done where a privilege lacks.
+    *way* is what else may be done where a privilege lacks, *staleness* is what `Calendar.staleness` tells.
     """
     lines = str(exc).strip().splitlines() or [type(exc).__name__]
     if exc.sqlstate == "55P03":
@@ -55,7 +56,10 @@ def error_of(exc: Any, name: str, what: str, timeout: float, way: str = "") -> J
     if exc.sqlstate is None and re.search("percent-encoded|%00", told):  # it would tell a password
         told = "a percent-encoded character in it is none; in user and password write %25 for %"
     ways = [f"; {way}" for pattern, way in _WAYS.items() if re.search(pattern, told)]
-    return JournalError(name, f"{what}: {_REASONS.get(exc.sqlstate) or told + ''.join(ways[:1])}")
+    reason = _REASONS.get(exc.sqlstate) or told + "".join(ways[:1])
+    if exc.sqlstate is None and staleness < inf:  # the server did not say anything, and questions go on
+        reason += f"; memory had all records {staleness:.1f} seconds ago"
+    return JournalError(name, f"{what}: {reason}")
 
 
 def refusal_of(exc: Any, name: str, calendar: str, resources: Iterable[str]) -> RefereeError | None:

@@ -234,7 +234,8 @@ class PostgresJournal(SharedJournal):
         except psycopg.Error as exc:
             if self._ended:
                 raise JournalClosedError.after_close(self.name) from exc
-            raise error_of(exc, self.name, what, self._timeout if timeout is None else timeout, way) from exc
+            timeout = self._timeout if timeout is None else timeout
+            raise error_of(exc, self.name, what, timeout, way, self.staleness()) from exc
 
     def _begin(self, connection: Any, create: bool, begin: Beginning) -> tuple[str, Place]:
         """Make what is not there; return the bounds, and the origin."""

@@ -7,6 +7,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Sequence
+from math import inf
 from time import monotonic
 from typing import Any
 
@@ -60,6 +61,7 @@ class SharedRecorder:
         self._encoder, self._replay = Encoder(state, journal.name, known), Replay(state, known)
         self._patience, self._keep, self._read_only = patience, keep, read_only
         self._fresh_until = 0.0  # the time until which the follower need not look
+        self._locking_at = -inf  # the time when the database was last asked for its lock
         self._certain = 0  # the position of the last record that is known not to be lost, as far as was asked for
         self._applied: Place | None = None  # where records of others lead that are being applied
         self._pid = os.getpid()
@@ -109,6 +111,7 @@ class SharedRecorder:
         kept: Any = log.changes
         grown = self.grown + sum(map(len, records))
         none: list[Change] = []
+        begun = monotonic()
         place = self.journal.append(self.place, records, locked=not self.hoping)
         # No call comes between the commit and the end of this method. If Ctrl-C comes before, or there is not enough memory,
         # the changes are undone here, and read as a record of others.
@@ -116,6 +119,7 @@ class SharedRecorder:
         self.place = place
         self.has_taken = True
         self._certain = place.position
+        self.journal.complete_at = begun
         self.swelling = True
         self.grown = grown
         log.pending = none
@@ -175,7 +179,8 @@ class SharedRecorder:
         journal = self.journal
         if self._read_only:
             return ()
-        self._fresh_until = monotonic() + FRESH[0]
+        self._locking_at = monotonic()
+        self._fresh_until = self._locking_at + FRESH[0]
         journal.lock(self.left(until))
         self._fresh_until = monotonic() + FRESH[1]
         news = journal.read(self.place, AT_ONCE, locked=True)
@@ -184,6 +189,7 @@ class SharedRecorder:
             return news
         journal.unlock()  # there is much to apply: others may append meanwhile
         self.catch_up()
+        self._locking_at = monotonic()
         journal.lock(self.left(until))
         return journal.read(self.place, -1, locked=True)
 
@@ -220,15 +226,16 @@ class SharedRecorder:
         news = [stored for stored in news if stored.place.position > self.place.position]
         if news or afresh:
             state.take_back_pending()
-        if not news:
-            return
-        state.renumber()  # which is put off in a block
-        self._applied = news[-1].place
-        self.grown += sum(len(stored.data) for stored in news)
-        try:
-            state.undoing(True, replay_all, self._replay, self.journal.spot, news)
-        finally:
-            self._applied = None
+        if news:
+            state.renumber()  # which is put off in a block
+            self._applied = news[-1].place
+            self.grown += sum(len(stored.data) for stored in news)
+            try:
+                state.undoing(True, replay_all, self._replay, self.journal.spot, news)
+            finally:
+                self._applied = None
+        if afresh and not self.hoping:  # these were all, because the database is locked
+            self.journal.note_complete(self._locking_at)
 
     # -- for the calendar --------------------------------------------------------------------------
 
@@ -241,15 +248,22 @@ class SharedRecorder:
             if block is not None and block.then is not None:  # a transaction: no other process appends
                 return
             raise TransactionError("what others have done is applied between calls and blocks; end this one before catch_up")
-        while news := self.journal.read(self.place, AT_ONCE):
-            gate.follow(self.apply, news)
+        while True:
+            begun, news = monotonic(), self.journal.read(self.place, AT_ONCE)
+            if news:
+                gate.follow(self.apply, news)
             if len(news) < AT_ONCE:  # that was all; what has come meanwhile came after this call
+                self.journal.note_complete(begun)
                 return
 
     def lag(self) -> int:
         """See `Calendar.lag`."""
         self.check_open()
         return self.journal.lag(self.place)
+
+    def staleness(self) -> float:
+        """See `Calendar.staleness`. After `close` and in a forked process as well: memory still answers."""
+        return self.journal.staleness()
 
     def wait_for(self, position: int, timeout: float | None) -> None:
         """See `Calendar.wait_for`."""

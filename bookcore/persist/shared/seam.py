@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import inf
+from time import monotonic
 from typing import Any, NamedTuple, Protocol
 from zlib import crc32
 
@@ -174,6 +176,16 @@ class SharedJournal(Protocol):
     """The size in bytes of the largest record that is taken."""
     skew: float = 0.0
     """How many seconds the clock of the database is ahead of that of this machine, as was found when it was last locked."""
+    complete_at: float = -inf
+    """The latest time, by the monotonic clock, at which memory is known to have had all records."""
+
+    def note_complete(self, time: float) -> None:
+        """Note that memory had all records that there were at a time."""
+        self.complete_at = max(self.complete_at, time)  # another thread may have found that of a later time
+
+    def staleness(self) -> float:
+        """See `Calendar.staleness`; infinite before memory has read all."""
+        return monotonic() - self.complete_at
 
     def read(self, place: Place, most: int, *, locked: bool = False) -> Sequence[Stored]:
         """Return the records after a place, in order, at most so many. *locked*: the caller has called `lock`.
@@ -203,12 +215,14 @@ class SharedJournal(Protocol):
         """Return the time by the clock of the database, as `time_at` does."""
 
     def lag(self, place: Place) -> int:
-        """Return how many records there are after *place*.
+        """Return how many records there are after *place*, which is that of the last record that memory has, or had.
 
         Raises: `JournalReplacedError` if there is none at it (any more).
         """
-        head = self.head()
-        if head != place and head.position <= place.position:
+        begun, head = monotonic(), self.head()
+        if head == place:
+            self.note_complete(begun)
+        elif head.position <= place.position:
             self.read(place, 0)  # raises, unless it has come since the head was read
         return max(0, head.position - place.position)
 

@@ -130,7 +130,7 @@ def test_a_calendar_of_the_past_answers_what_would_have_been(tmp_path: Path) -> 
 def test_a_calendar_that_is_only_read_does_not_pretend_to_know_what_came_later(tmp_path: Path, way: dict[str, Any]) -> None:
     """It keeps no connection to its place: "nothing is new" would be false."""
     with store(tmp_path), Calendar.open(tmp_path, **way) as past:
-        for ask in past.catch_up, past.lag, past.fresh().__enter__:
+        for ask in past.catch_up, past.lag, past.staleness, past.fresh().__enter__:
             with pytest.raises(JournalReadOnlyError, match=r"as_of|salvage"):
                 ask()
         past.check()

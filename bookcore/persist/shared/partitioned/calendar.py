@@ -813,6 +813,10 @@ class PartitionedCalendar:
         """See `Calendar.lag`: of the partitions that it holds, together."""
         return sum(part.recorder.lag() for part in self.parts)
 
+    def staleness(self) -> float:
+        """See `Calendar.staleness`: of the partitions that it holds, the greatest."""
+        return float(max(part.recorder.staleness() for part in self.parts))
+
     def catch_up(self) -> None:
         """See `Calendar.catch_up`. One question to the database, and one for each partition with something new."""
         self.news.catch_up()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from functools import partial
+from time import monotonic
 from typing import Any
 
 from bookcore.model.errors import QueryError
@@ -156,9 +157,8 @@ class News:
         """Bring each member up to date that is not."""
         recorder: SharedRecorder = self.members[0].recorder
         recorder.check_open()
-        heads = self.journal.heads()
-        for member, place in zip(self.members, self.place, strict=True):
-            if heads.get(member.recorder.journal.row) != place:
+        for member, is_behind in zip(self.members, self.journal.are_behind(self.place), strict=True):
+            if is_behind:
                 member.recorder.catch_up()
 
     def end_lost_block(self) -> None:
@@ -189,20 +189,20 @@ class _Journals:
     def __init__(self, journals: Sequence[PostgresJournal]) -> None:
         self._journals = list(journals)
 
-    def heads(self) -> dict[str, Place]:
-        """Return the place of the last record of each."""
-        return self._journals[0].heads([journal.row for journal in self._journals])
+    def are_behind(self, places: tuple[Place, ...]) -> list[bool]:
+        """Tell of each whether it has another last record than its place here."""
+        begun, heads = monotonic(), self._journals[0].heads([journal.row for journal in self._journals])
+        behind = [heads.get(journal.row) != place for journal, place in zip(self._journals, places, strict=True)]
+        for journal, is_behind in zip(self._journals, behind, strict=True):
+            if not is_behind:
+                journal.note_complete(begun)
+        return behind
 
     def wait(self, places: tuple[Place, ...], timeout: float, *, again: bool = False) -> bool:
         """Wait until one of them has another last record than its place here, and tell whether that came in time."""
-
-        def has_come() -> bool:
-            heads = self.heads()
-            return any(heads.get(journal.row) != place for journal, place in zip(self._journals, places, strict=True))
-
         known = {journal.row: place.position for journal, place in zip(self._journals, places, strict=True)}
         return self._journals[0].wait_until(
-            has_come, lambda name, position: position > known.get(name, position), timeout, again
+            lambda: any(self.are_behind(places)), lambda name, position: position > known.get(name, position), timeout, again
         )
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from decimal import Decimal
 from enum import Enum, IntEnum
 from fractions import Fraction
 from pathlib import Path
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
@@ -1062,6 +1063,30 @@ def test_lag_and_fresh_are_about_all_partitions(rooms: Any, parted: Callable[...
     rooms.checkpoint()
     rooms.rebuild()
     assert parted().digest() == rooms.digest()
+
+
+def test_staleness_is_that_of_the_stalest_partition(
+    rooms: Any, parted: Callable[..., Any], divided: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command keeps its own partition fresh; a follower, and what catches up, all of them."""
+    now = monotonic()
+    for module in ("seam", "recorder", "opening", "partitioned.opening"):
+        monkeypatch.setattr(f"bookcore.persist.shared.{module}.monotonic", lambda: now)
+    other = parted()
+    now += 5.0
+    rooms.book("a", 1, 2)
+    other.book("a", 3, 4)
+    by_number = {part.number: part.recorder.staleness() for part in other.parts}
+    assert by_number == {number: 0.0 if number == rooms.partition_of("a") else 5.0 for number in range(4)}
+    assert other.staleness() == 5.0
+    rooms.book("a", 5, 6)
+    other.catch_up()
+    assert other.staleness() == 0.0
+    now += 5.0
+    assert not other.news.journal.wait(other.news.place, 0.0, again=True)  # as the follower does
+    assert other.staleness() == 0.0
+    with pytest.raises(JournalReadOnlyError):
+        Calendar.open(divided, as_of="now").staleness()
 
 
 def test_book_any_chooses_again_when_another_process_was_faster(

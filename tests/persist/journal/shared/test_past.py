@@ -201,7 +201,7 @@ def test_a_calendar_that_is_only_read_does_not_pretend_to_know_what_came_later(o
     one = opened()
     past = Calendar.open(address, as_of="now")
     one.add_resource(Resource("room"))
-    for ask in past.catch_up, past.lag, past.fresh().__enter__:
+    for ask in past.catch_up, past.lag, past.staleness, past.fresh().__enter__:
         with pytest.raises(JournalReadOnlyError, match=r"after record 0.*open it without as_of"):
             ask()
 

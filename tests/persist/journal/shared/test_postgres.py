@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
@@ -35,7 +36,7 @@ from bookcore.persist.journal.errors import (
     JournalVersionError,
     UnknownOutcomeError,
 )
-from bookcore.persist.shared import follower
+from bookcore.persist.shared import follower, recorder, seam
 from bookcore.testing.contract_threads import run_together
 from bookcore.testing.servers import PostgresServer, execute
 
@@ -503,25 +504,42 @@ def test_who_hopes_waits_for_nobody_while_it_holds_the_lock_of_the_calendar(open
     assert other.digest() == one.digest()
 
 
-def test_a_server_that_is_gone_for_a_while_is_caught_up_with(postgres_server: PostgresServer, opened: Open) -> None:
-    """Questions go on from memory, commands raise in bounded time; afterwards everything is as if nothing had been."""
+def test_a_server_that_is_gone_for_a_while_is_caught_up_with(
+    postgres_server: PostgresServer, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Questions go on from memory, which says how stale it is; commands raise in bounded time, and say that as well.
+
+    Afterwards everything is as if nothing had been.
+    """
     one, other = booked(opened, timeout=3, sync="always"), opened(follow=True, timeout=3)
     other.wait_for(3)
-    came = threading.Event()
+    came, passed = threading.Event(), 0.0
     other.subscribe(lambda change: came.set())
+    for module in (recorder, seam):
+        monkeypatch.setattr(module, "monotonic", lambda: monotonic() + passed)
     postgres_server.kill()
     try:
         for call in (lambda: one.book("room", 8, 9), one.catch_up, one.lag, lambda: one.wait_for(9), other.checkpoint):
             with pytest.raises(JournalError):
                 call()
+        before = one.staleness(), other.staleness()
+        passed = 5.0
         assert not one.is_available("room", 0, 1)
         assert one.find_available(8, 9).ids() == ["room"]
         assert len(other) == 2
+        assert min(one.staleness() - before[0], other.staleness() - before[1]) >= 5.0
+        for calendar in (one, other):
+            with pytest.raises(JournalError, match="no server answers there") as caught:
+                calendar.lag()
+            assert float(re.findall(r"; memory had all records (\S+) seconds ago", str(caught.value))[0]) >= 5.0
     finally:
         postgres_server.start()
+    begun = monotonic() + passed
     one.book("room", 8, 9)
     assert came.wait(30)
     assert other.digest() == one.digest()
+    other.catch_up()  # the follower notes a little later that this was all
+    assert min(calendar._recorder.journal.complete_at for calendar in (one, other)) > begun
 
 
 def test_who_waits_for_a_record_does_not_wait_for_who_listens(opened: Open) -> None:

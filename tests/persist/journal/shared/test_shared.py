@@ -9,6 +9,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from datetime import date
+from functools import partial, partialmethod
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -40,7 +41,7 @@ from bookcore.persist.journal.errors import (
     JournalTimeoutError,
     UnknownOutcomeError,
 )
-from bookcore.persist.shared import follower, turns
+from bookcore.persist.shared import follower, recorder, seam, turns
 from bookcore.persist.shared.seam import Place
 from bookcore.testing.cutting import cut_off
 
@@ -892,6 +893,103 @@ def test_a_follower_goes_on_after_an_error(
     ]
 
 
+@pytest.fixture
+def machine_time(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return a list with the time by the clock that shared calendars wait by, which goes on as the test says alone."""
+    time = [1000.0]
+    for module in (recorder, seam, "bookcore.persist.shared.opening"):
+        where = module if isinstance(module, str) else module.__name__
+        monkeypatch.setattr(f"{where}.monotonic", lambda: time[0])
+    return time
+
+
+def test_staleness_is_the_time_since_memory_had_all_records(opened: Open, machine_time: list[float]) -> None:
+    """As each call finds that asks the database, whether it changes something or is refused; a question finds nothing."""
+    one, other = opened(), opened()
+    reader = opened(read_only=True)
+    one.add_resource(Resource("room"))
+    machine_time[0] += 5
+    assert (one.staleness(), other.staleness(), reader.staleness()) == (5.0, 5.0, 5.0)
+    assert (other.lag(), other.staleness()) == (1, 5.0)
+    calls: list[Callable[[], Any]] = [
+        other.catch_up, other.lag, lambda: other.book("room", 1, 2, id="stay"), lambda: other.book("room", 3, 4),
+        lambda: other.book("room", 1, 2, id="stay", if_exists="return"), other.fresh().__enter__,
+    ]  # fmt: skip
+    for call in calls:
+        machine_time[0] += 0.5
+        assert other.staleness() >= 0.5
+        call()
+        assert other.staleness() == 0.0
+        assert not one.find_booked(1, 2)
+    machine_time[0] += 7
+    with pytest.raises(ConflictError):
+        one.book("room", 1, 2)
+    assert one.staleness() == 0.0
+    with one.transaction():
+        machine_time[0] += 7
+        one.book("room", 5, 6)
+    assert one.staleness() == 0.0
+    with pytest.raises(JournalError), reader.transaction():
+        reader.add_resource(Resource("hall"))
+    with reader.what_if():
+        reader.add_resource(Resource("hall"))
+    assert reader.staleness() == 5 + 0.5 * len(calls) + 14
+    reader.catch_up()
+    assert reader.staleness() == 0.0
+
+
+def test_staleness_counts_from_before_memory_was_read(
+    opened: Open, machine_time: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came while the answer was on its way may be missing."""
+    one, other = pair(opened)
+    journal: Any = type(one._recorder.journal)
+
+    def slow(call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        answer = call(*args, **options)
+        machine_time[0] += 2
+        return answer
+
+    for name in ("read", "head", "append"):
+        monkeypatch.setattr(journal, name, partialmethod(partial(slow, getattr(journal, name))))
+    one.book("room", 1, 2)
+    assert one.staleness() == 2.0
+    for call in (other.catch_up, other.lag):
+        call()
+        assert other.staleness() == 2.0
+    with pytest.raises(ConflictError):
+        other.book("room", 1, 2)
+    assert other.staleness() == 2.0
+
+
+def test_staleness_goes_on_where_the_database_is_not_asked_any_more(opened: Open, machine_time: list[float]) -> None:
+    """After closing, and in a process that was forked: memory still answers."""
+    one, _ = pair(opened)
+    one.close()
+    machine_time[0] += 7
+    assert one.staleness() == 7.0
+    with pytest.raises(JournalClosedError):
+        one.lag()
+
+
+def test_a_follower_keeps_a_calendar_from_going_stale(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where there is nothing new."""
+    noted, note = threading.Event(), seam.SharedJournal.note_complete
+
+    def note_and_tell(journal: Any, time: float) -> None:
+        note(journal, time)
+        if threading.current_thread().name == "bookcore follower":
+            noted.set()
+
+    monkeypatch.setattr(seam.SharedJournal, "note_complete", note_and_tell)
+    calendar = opened(follow=True)
+    for _ in range(3):
+        before = calendar._recorder.journal.complete_at
+        noted.clear()
+        assert noted.wait(20)
+        assert calendar._recorder.journal.complete_at > before
+
+
 def test_a_calendar_in_a_directory_has_nothing_to_catch_up_with(tmp_path: Any) -> None:
     """The calls mean the same there."""
     with Calendar.open(tmp_path / "store") as calendar:
@@ -899,10 +997,12 @@ def test_a_calendar_in_a_directory_has_nothing_to_catch_up_with(tmp_path: Any) -
         calendar.catch_up()
         calendar.wait_for(1)
         with calendar.fresh():
-            assert (calendar.lag(), calendar.position) == (0, 1)
+            assert (calendar.lag(), calendar.staleness(), calendar.position) == (0, 0.0, 1)
         with pytest.raises(JournalTimeoutError, match="no other process writes"):
             calendar.wait_for(2)
-    for call in ("catch_up", "lag"):
+    with pytest.raises(JournalClosedError):  # other processes may write it by now
+        calendar.staleness()
+    for call in ("catch_up", "lag", "staleness"):
         with pytest.raises(QueryError, match=r"Calendar.open\(directory\)"):
             getattr(Calendar(), call)()
 

@@ -491,6 +491,30 @@ def test_a_file_that_was_replaced_is_noticed(way: str, opened: Open, tmp_path: P
     assert one.is_available("room", 20, 21)
 
 
+def test_a_file_that_is_away_for_a_while_is_caught_up_with(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Questions go on from memory, which says how stale it is; afterwards it is fresh again."""
+    one, other, passed = booked(opened), opened(follow=True), 0.0
+    for module in (recorder, seam):
+        monkeypatch.setattr(module, "monotonic", lambda: time.monotonic() + passed)
+    there = [tmp_path / f"rooms.db{more}" for more in ("", "-wal", "-shm")]
+    away = [path.rename(path.with_name(f"away-{path.name}")) for path in there]
+    for calendar in (one, other):
+        with pytest.raises(JournalReplacedError):
+            calendar.lag()
+    before = one.staleness(), other.staleness()
+    passed = 5.0
+    assert not other.is_available("room", 0, 1)
+    assert min(one.staleness() - before[0], other.staleness() - before[1]) >= 5.0
+    for path, back in zip(away, there, strict=True):
+        path.rename(back)
+    begun = time.monotonic() + passed
+    one.book("room", 8, 9)
+    other.catch_up()
+    assert min(calendar._recorder.journal.complete_at for calendar in (one, other)) > begun
+
+
 def test_records_that_were_taken_back_are_noticed(opened: Open, tmp_path: Path) -> None:
     """As by a standby that lacks the last ones; also when others have come in their place."""
     one, other = booked(opened, 3), opened()
