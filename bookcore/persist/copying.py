@@ -4,19 +4,20 @@
     write     a snapshot of it, under a name that says unfinished
                   file, directory    under another name, beside the place
                   database           in a transaction
+                  PostgreSQL         with a format that says unfinished: `bookcore.persist.shared.pgcopying`
     verify    what reads back, loaded anew: as many resources and bookings, the same digest
-    finish    the name of the place, or the commit: one step
+    finish    the name of the place, the commit, or the format: one step
 
 Cut off before the last step, there is no calendar at the place, though an empty SQLite file may stay. What is left beside
-the place is removed by the next attempt, which begins anew. The state is copied, and not the records that led to it, so the
-past of the copy begins at its position.
+the place is removed by the next attempt, which begins anew, because all of it takes some seconds; in PostgreSQL it goes on.
+The state is copied, and not the records that led to it, so the past of the copy begins at its position.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Hashable, Iterable
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -29,15 +30,15 @@ from bookcore.persist.fs import FileSystem, sync_folder
 from bookcore.persist.journal import reading
 from bookcore.persist.journal.copying import write_new
 from bookcore.persist.journal.directory import LOCK, Directory, Names, told_as_journal
-from bookcore.persist.journal.errors import JournalDamagedError, JournalError, UnknownOutcomeError
+from bookcore.persist.journal.errors import JournalDamagedError, JournalError
 from bookcore.persist.journal.opening import open_calendar
-from bookcore.persist.journal.records import standing
 from bookcore.persist.journal.recovery import SUFFIX, check_says_kind, locked
 from bookcore.persist.shared.address import (
     check_divides,
     check_partition,
     is_address,
     is_divided,
+    is_postgres,
     place_text,
     shown,
     without_key,
@@ -59,7 +60,8 @@ class Copied:
     """What `copy_calendar` has copied. ``position`` is that of the copy; ``source`` and ``to`` tell no password.
 
     Of partitions, ``position`` is that of each. ``digest`` is that of the calendar in one piece, by which copies into
-    different numbers of partitions are compared; that of a calendar in partitions is made of theirs.
+    different numbers of partitions are compared; that of a calendar in partitions is made of theirs. ``resumed`` is how many
+    rows of the tables in PostgreSQL an earlier call had written, which was cut off.
     """
 
     source: str
@@ -68,6 +70,7 @@ class Copied:
     resources: int
     bookings: int
     digest: str
+    resumed: int = 0
 
 
 def copy_calendar(
@@ -88,8 +91,9 @@ def copy_calendar(
     of a sealed source, *to_key* seals the copy: neither is for a database. *resource_key* is as for `Calendar.open`;
     *timeout* is how many seconds a database is waited for.
 
-    If it fails, or is cut off, there is no calendar at *to*, though an empty SQLite file may stay, and calling it again
-    begins anew. (After an `UnknownOutcomeError` there may be the whole copy: calling it again tells.)
+    If it fails, or is cut off, there is no calendar at *to*, though an empty SQLite file may stay. Calling it again begins
+    anew; in PostgreSQL it goes on with the tables, which take long, if the state is the same. (After an
+    `UnknownOutcomeError` there may be the whole copy: calling it again tells.)
 
     Raises: `JournalError` and `SnapshotError` for a source that cannot be read or is damaged, for a *to* that holds
     something or cannot be written, for a copy that does not read back; `QueryError` for a key of a database,
@@ -114,7 +118,7 @@ def copy_calendar(
     tell: Report = progress or (lambda what, done, total: None)
     known = StandIns() if types is None else handed_in(start, types)
     reader = _Source(partial(reading.blank, key=resource_key), known, timeout, fs)
-    put: Callable[[_Copy], None]
+    put: Callable[[_Copy], int]
     check_partition(target, is_read=False)
     if is_divided(target):
         without_key(target, to_key)
@@ -137,8 +141,8 @@ def copy_calendar(
         state, position = reader.read(start, key, as_of, partial(tell, "reading"))
     # An empty calendar is at position 0, and a database that has lost what it began with must not be taken for one.
     copy = _Copy(reader, state, max(1, position), _Facts.of(state), tell)
-    put(copy)
-    return Copied(shown(start), shown(target), copy.position, *copy.facts)
+    before = put(copy)
+    return Copied(shown(start), shown(target), copy.position, *copy.facts, before)
 
 
 class _Facts(NamedTuple):
@@ -194,10 +198,14 @@ class _Copy:
         if facts != self.facts:
             told, written = (f"{each.bookings} bookings of {each.resources} resources" for each in (facts, self.facts))
             raise JournalDamagedError(name, f"does not read back as it was written: {told}, and {written} were written")
-        self.tell("verifying", 1, 1)
+
+    def verify_bytes(self, name: str, written: CalendarState, found: bytes) -> None:
+        """Do so of a snapshot, which is that of this calendar or of a part of it."""
+        of_part = self if written is self.state else replace(self, facts=_Facts.of(written))
+        of_part.verify(name, load_bytes(self.reader.make, name, self.reader.known, found)[1])
 
 
-# -- partitions ---------------------------------------------------------------------------------------
+# -- a database --------------------------------------------------------------------------------------
 
 
 def _partitions(address: str) -> Any:
@@ -208,37 +216,39 @@ def _partitions(address: str) -> Any:
     return copying
 
 
-def _into_partitions(address: str, timeout: float, copy: _Copy) -> None:
+def _into_partitions(address: str, timeout: float, copy: _Copy) -> int:
     partitions, reader = _partitions(address), copy.reader
     copy.tell("writing", 0, 1)
-
-    def verify(written: CalendarState, found: CalendarState) -> None:
-        replace(copy, facts=_Facts.of(written)).verify(shown(address), found)
-
-    partitions.write_partitions(reader.make, address, copy.state, copy.position, reader.known, timeout, verify)
+    states, claim = partitions.parts_of(reader.make, address, copy.state, reader.known)
+    return _into_postgres(states, timeout, copy, claim)
 
 
-# -- a database --------------------------------------------------------------------------------------
+def _into_postgres(states: dict[str, CalendarState], timeout: float, copy: _Copy, *claim: Any) -> int:
+    """Write calendars, by their addresses; return how many rows a copy that was cut off had written."""
+    with needing("psycopg", "postgres"):
+        from bookcore.persist.shared import pgcopying
+    name = shown(next(iter(states)))
+    copy.tell("verifying", 0, 1)
+    verify, move = partial(copy.verify_bytes, name), partial(copy.tell, "writing")
+    before: int = pgcopying.write(states, copy.position, copy.reader.known, timeout, verify, move, *claim)
+    copy.tell("verifying", 1, 1)
+    return before
 
 
-def _into_database(address: str, timeout: float, copy: _Copy) -> None:
+def _into_database(address: str, timeout: float, copy: _Copy) -> int:
     name = shown(address)
     copy.tell("writing", 0, 1)
+    if is_postgres(address):
+        return _into_postgres({address: copy.state}, timeout, copy)
 
     def verify(found: bytes) -> None:
         copy.tell("writing", 1, 1)
         copy.tell("verifying", 0, 1)
-        copy.verify(name, load_bytes(copy.reader.make, name, copy.reader.known, found)[1])
+        copy.verify_bytes(name, copy.state, found)
+        copy.tell("verifying", 1, 1)
 
-    records = partial(standing, copy.state, name, copy.reader.known)
-    begin = beginning(copy.state, name, copy.position, verify=verify, records=records)
-    try:
-        journal_at(address, timeout=timeout, begin=begin).close()
-    except UnknownOutcomeError:
-        with suppress(JournalError), closing(journal_at(address, timeout=timeout)) as journal:
-            if journal.origin == begin.place:  # it was committed
-                return
-        raise
+    journal_at(address, timeout=timeout, begin=beginning(copy.state, name, copy.position, verify=verify)).close()
+    return 0
 
 
 # -- a file or a directory ---------------------------------------------------------------------------
@@ -278,8 +288,11 @@ class _Files:
                 what = "holds a calendar already" if names.snapshots or names.files else "is there and not empty"
                 raise JournalError(path, f"{what}; name a new directory")
 
-    def put(self, copy: _Copy) -> None:
-        """Write, verify, and give it its name. Raises: `JournalError`, `SnapshotError`; then nothing of it stays."""
+    def put(self, copy: _Copy) -> int:
+        """Write, verify, and give it its name; return 0, because it begins anew.
+
+        Raises: `JournalError`, `SnapshotError`; then nothing of it stays.
+        """
         fs, path, beside = self._fs, self.path, self.beside
         try:
             with told_as_journal(path, "cannot be written"):
@@ -292,6 +305,7 @@ class _Files:
                 copy.tell("writing", 1, 1)
                 copy.tell("verifying", 0, 1)
                 copy.verify(path, copy.reader.read(beside, self._secret or None)[0])
+                copy.tell("verifying", 1, 1)
                 self.check_place()
                 fs.replace(beside, path)
         except BaseException:
@@ -305,6 +319,7 @@ class _Files:
                     fs.unlock(lock)
         with told_as_journal(path, "is there and whole, but a power cut may still undo this: the folder does not sync"):
             sync_folder(fs, os.path.dirname(path) or os.curdir)
+        return 0
 
     def _begin(self) -> None:
         """Remove what an attempt that was cut off has left; make a directory, and lock it against others that copy."""

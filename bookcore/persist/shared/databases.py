@@ -21,6 +21,7 @@ from bookcore.persist.shared.pgconnection import SESSION, options_of
 from bookcore.persist.shared.pgerrors import error_of
 from bookcore.persist.shared.pgreplay import LACKS, Difference, Replayed, write_tables
 from bookcore.persist.shared.pgschema import (
+    UNFINISHED,
     VERSION,
     Address,
     add_tables,
@@ -61,8 +62,8 @@ def is_there(address: str) -> bool:
     """Tell whether the calendar that an address names is there. Raises: `JournalError`."""
     where = Address.of(address)
     with _connected(where, "cannot be read") as connection:
-        ask = "SELECT 1 FROM bookcore.calendar WHERE name = %s"
-        return bool(version_of(connection)) and connection.execute(ask, (where.row,)).fetchone() is not None
+        ask = "SELECT 1 FROM bookcore.calendar WHERE name = %s AND format <> %s"
+        return bool(version_of(connection)) and connection.execute(ask, (where.row, UNFINISHED)).fetchone() is not None
 
 
 def upgrade(address: str, *, progress: Progress | None = None) -> Upgraded:
@@ -182,12 +183,15 @@ def _check_there(connection: Any, where: Address) -> int:
 def _calendars(connection: Any, where: Address, names: list[str] | None) -> list[tuple[str, bool]]:
     """Return the names of calendars, and whether they have tables: of these, in this order, or of all.
 
-    Raises: `JournalError` for one that is not there.
+    Raises: `JournalError` for one that is not there, or not wholly.
     """
-    ask = "SELECT name, tables FROM bookcore.calendar"
-    if names is not None:
-        ask += " WHERE name = ANY(%(names)s)"
-    found: dict[str, bool] = dict(connection.execute(f"{ask} ORDER BY name", {"names": names}).fetchall())
+    ask = "SELECT name, tables, format FROM bookcore.calendar WHERE "
+    ask += "format <> %(unfinished)s" if names is None else "name = ANY(%(names)s)"
+    given = {"names": names, "unfinished": UNFINISHED}
+    found: dict[str, bool] = {}
+    for name, tables, version in connection.execute(f"{ask} ORDER BY name", given).fetchall():
+        check_version(where.name, version)
+        found[name] = tables
     for name in names or ():
         if name not in found:
             raise JournalError(where.name, f"there is no calendar {name!r} in it; {calendars_there(connection)}")

@@ -24,6 +24,8 @@ from bookcore.persist.shared.address import place_text, shown
 from bookcore.persist.shared.sqltext import RANGES
 
 VERSION = 3
+UNFINISHED = 1_000_000
+"""The format of a calendar while it is copied here (`bookcore.persist.shared.pgcopying`): newer than any, to older ones."""
 MOST_PARTITIONS = 1000
 MAKING = 0x424B434A
 """The advisory lock under which tables are made."""
@@ -127,6 +129,11 @@ class Address(NamedTuple):
         return self.whole if self.partition is None else f"{self.whole}/{self.partition}"
 
     @property
+    def keeps_tables(self) -> bool:
+        """Whether a calendar that is made there has tables for programs that speak SQL."""
+        return self.tables is not False and not self.is_directory
+
+    @property
     def is_directory(self) -> bool:
         """Whether the calendar of this name is the directory of a divided one."""
         return self.partitions is not None and self.partition is None
@@ -204,13 +211,16 @@ def version_of(connection: Any) -> int:
 
 def calendars_there(connection: Any) -> str:
     """Return which calendars there are, a few of their names."""
-    ask = "SELECT name FROM bookcore.calendar ORDER BY name LIMIT 6"
-    names = [repr(name) for (name,) in connection.execute(ask).fetchall()]
+    ask = "SELECT name FROM bookcore.calendar WHERE format <> %s ORDER BY name LIMIT 6"
+    names = [repr(name) for (name,) in connection.execute(ask, (UNFINISHED,)).fetchall()]
     return f"there are {', '.join(names[:5])}{' and others' if names[5:] else ''}" if names else "there are none"
 
 
 def check_version(name: str, version: int) -> None:
-    """Raise `JournalVersionError` unless a schema is the one that this version of bookcore knows."""
+    """Raise `JournalVersionError` unless a schema, or a calendar, is one that this version of bookcore knows."""
+    if version == UNFINISHED:
+        way = "`bookcore copy` to it again goes on with it; or name another calendar"
+        raise JournalError(name, f"there is a copy in it that is being made, or was cut off: {way}")
     if version != VERSION:
         raise JournalVersionError(name, version, VERSION)
 
@@ -230,14 +240,15 @@ def make_schema(connection: Any, name: str, *, upgrade: bool = False) -> list[tu
         connection.execute(_SCHEMA)
     elif upgrade and version < VERSION:
         connection.execute(f"{_FROM_1 if version == 1 else ''}{_FROM_2}")
-        if _has_tables(connection):
+        if has_tables(connection):
             connection.execute(_FROM_2_TABLES)
     else:
         check_version(name, version)
     return [] if version and not upgrade else add_parts(connection, name)
 
 
-def _has_tables(connection: Any) -> bool:
+def has_tables(connection: Any) -> bool:
+    """Tell whether there are tables of resources, bookings and closures."""
     return connection.execute("SELECT to_regclass('bookcore.booking')").fetchone()[0] is not None
 
 
@@ -247,7 +258,7 @@ def add_tables(connection: Any, name: str) -> None:
     Raises: as `add_parts`.
     """
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (MAKING,))
-    if not _has_tables(connection):
+    if not has_tables(connection):
         connection.execute(_TABLES)
         add_parts(connection, name)
 

@@ -43,6 +43,7 @@ from bookcore.persist.shared.partitioned.division import Claims, agree, claims_o
 from bookcore.persist.shared.pgconnection import LONGEST, connected, has_said, is_usable
 from bookcore.persist.shared.pgerrors import error_of, refusal_of
 from bookcore.persist.shared.pgschema import (
+    UNFINISHED,
     VERSION,
     Address,
     add_tables,
@@ -64,6 +65,11 @@ from bookcore.persist.shared.seam import (
     records_after,
 )
 
+_IN_PLACE = f"""(name) DO UPDATE SET (format, bounds, origin, position, mark, tables) = ROW(
+    EXCLUDED.format, EXCLUDED.bounds, EXCLUDED.origin, EXCLUDED.position, EXCLUDED.mark, EXCLUDED.tables)
+WHERE calendar.format = {UNFINISHED}
+"""
+"""Has a copy take the place of one that was cut off."""
 SLOWEST = 1_000_000
 """How many bytes a second a server takes at least: it says nothing while it stores what was sent."""
 LISTENING = 0.25
@@ -158,7 +164,7 @@ class PostgresJournal(SharedJournal):
         create, begin = begin is not None, begin or Beginning.empty()
         try:
             way = ", or open it with create=False if the calendar is there" if create and begin.if_new else ""
-            with self.told("cannot be opened", way=way), self._told_as_unknown(begin):
+            with self.told("cannot be opened", way=way):
                 connection = opened_by or self._connected("writer")
                 self.bounds, self.origin = self._begin(connection, create, begin)
         except BaseException:
@@ -281,32 +287,12 @@ class PostgresJournal(SharedJournal):
             connection.execute(prepare("bookcore"))
             connection.prepared = True
 
-    @contextmanager
-    def _told_as_unknown(self, begin: Beginning) -> Iterator[None]:
-        """Raise `UnknownOutcomeError` if the connection breaks while a copy is made, which may be at its commit."""
-        try:
-            yield
-        except psycopg.OperationalError as exc:
-            writer = self._connections.get("writer")
-            if begin.if_new or writer is None or not writer.closed:
-                raise
-            what = "the connection broke while the copy was made; if it is there, it is whole: copy again, which tells"
-            raise UnknownOutcomeError(self.name, what) from exc
-
-    def _begin_with(self, connection: Any, begin: Beginning) -> None:
-        """Write the checkpoint that a copy begins with. The transaction is open."""
-        check_snapshot(self.name, begin.snapshot, self.most)
-        values = "INSERT INTO bookcore.checkpoint VALUES (%s, %s, %s, %s)"
-        with connection.patiently(len(begin.snapshot) / SLOWEST):
-            connection.execute(values, (self.row, *begin.place, begin.snapshot))
-        ask = "SELECT snapshot FROM bookcore.checkpoint WHERE calendar = %s"
-        begin.verify(connection.execute(ask, (self.row,)).fetchone()[0])
-
     def _make_calendar(self, connection: Any, begin: Beginning) -> None:
         """Make the calendar's row in a transaction of the caller, unless it is there."""
         origin, bounds = begin.place, begin.bounds
-        tables = self._wants_tables is not False and not self._where.is_directory
-        made = "INSERT INTO bookcore.calendar VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
+        tables = self._where.keeps_tables
+        made = "INSERT INTO bookcore.calendar VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT "
+        made += "DO NOTHING" if begin.if_new else _IN_PLACE
         if not connection.execute(made, (self.row, VERSION, bounds, origin.mark, *origin, tables)).rowcount:
             if not begin.if_new:
                 raise JournalError(self.name, f"holds a calendar {self.row!r} already; name another one")
@@ -315,12 +301,12 @@ class PostgresJournal(SharedJournal):
         if tables:
             add_tables(connection, self.name)
         if begin.snapshot:
-            self._begin_with(connection, begin)
-            self._prepare_tables(connection, tables)
-            if tables:
-                records = ((origin.position, rows_of(record)) for record in begin.records())
-                for command in commands_of(groups_of(records, bounds), self.row):
-                    connection.execute(*command)
+            check_snapshot(self.name, begin.snapshot, self.most)
+            values = "INSERT INTO bookcore.checkpoint VALUES (%s, %s, %s, %s)"
+            with connection.patiently(len(begin.snapshot) / SLOWEST):
+                connection.execute(values, (self.row, *origin, begin.snapshot))
+            ask = "SELECT snapshot FROM bookcore.checkpoint WHERE calendar = %s"
+            begin.verify(connection.execute(ask, (self.row,)).fetchone()[0])
 
     # -- reading -----------------------------------------------------------------------------------
 

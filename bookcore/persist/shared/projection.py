@@ -117,7 +117,9 @@ _STATEMENTS = {
 
 _ENDS = {"removed": "resource", "released": "booking", "reopened": "closure"}
 """The statements after which a row is not active, by name; many rows have one that is planned when it is executed."""
-_TOGETHER = frozenset({"added", "removed", "booked", "released", "closed", "reopened"})
+NEW_ROWS = frozenset({"added", "booked", "closed"})
+"""The statements after which a row is active that was not."""
+_TOGETHER = NEW_ROWS | _ENDS.keys()
 """Statements of which neighbours may be one: their order does not matter, and none writes a row twice."""
 
 

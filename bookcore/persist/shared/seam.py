@@ -6,7 +6,7 @@ Nothing else of bookcore knows which database it is.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import inf
 from time import monotonic
 from typing import Any, NamedTuple, Protocol
@@ -51,14 +51,12 @@ class Beginning(NamedTuple):
     In one transaction the journal makes its tables, with ``place`` as its origin, writes the ``snapshot``, if there is one,
     as the checkpoint there, and calls ``verify`` with it as it reads back. That checkpoint is never dropped. Where there is
     a calendar already, the journal raises a `JournalError`, and changes nothing; but with ``if_new`` it opens that one.
-    ``records`` yields what would have made the calendar, for a journal that keeps more than records.
     """
 
     place: Place
     bounds: str
     snapshot: bytes = b""
     verify: Callable[[bytes], object] = bool
-    records: Callable[[], Iterable[bytes]] = tuple
     if_new: bool = False
 
     @classmethod

@@ -3,8 +3,7 @@
     partitions  ->  what makes each of them (`standing`)  ->  in one order          ->  one state
     one state   ->  what makes it                         ->  by partition          ->  a state for each, a directory
 
-Ids and numbers of bookings and closures stay what they are; the numbers that each partition gives next are new ones. All
-partitions are written in one transaction.
+Ids and numbers of bookings and closures stay what they are; the numbers that each partition gives next are new ones.
 """
 
 from __future__ import annotations
@@ -14,26 +13,18 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-import psycopg
-
 from bookcore.engine.engine import Engine
 from bookcore.engine.state import CalendarState
 from bookcore.model.event import BookingEvent
 from bookcore.model.resource import Resource
 from bookcore.persist.codec.columns import encode_column
-from bookcore.persist.journal.errors import UnknownOutcomeError
 from bookcore.persist.journal.reading import Asked, Make, blank
 from bookcore.persist.journal.records import Kind, Replay, rows_of, standing
 from bookcore.persist.shared.partitioned.division import Claims, first_number, key_of
 from bookcore.persist.shared.partitioned.opening import heads_of, open_part_past
 from bookcore.persist.shared.partitioned.parts import DIRECTORY
 from bookcore.persist.shared.partitioned.routing import partition_of
-from bookcore.persist.shared.pgconnection import connected
-from bookcore.persist.shared.pgerrors import error_of
 from bookcore.persist.shared.pgschema import Address
-from bookcore.persist.shared.postgres import PostgresJournal
-from bookcore.persist.shared.replaying import beginning
-from bookcore.persist.snapshot.save_load import load_bytes
 
 AT_ONCE = 1000
 """How many rows are applied in one record, and how many ids are written in one statement."""
@@ -107,33 +98,16 @@ def _made_of(make: Make[CalendarState], like: CalendarState, rows: Iterable[Any]
     return state
 
 
-def write_partitions(
-    make: Make[CalendarState], address: str, whole: CalendarState, position: int, known: dict[str, type], timeout: float,
-    verify: Callable[[CalendarState, CalendarState], None],
-) -> None:  # fmt: skip
-    """Write a calendar into partitions, all or nothing.
-
-    *verify* is called with what was written of each and what reads back, before the commit.
-
-    Raises: `JournalError`, also if there is a calendar of that name.
-    """
+def parts_of(
+    make: Make[CalendarState], address: str, whole: CalendarState, known: dict[str, type]
+) -> tuple[dict[str, CalendarState], Callable[[Any], None]]:
+    """Return what a copy into partitions consists of, for `bookcore.persist.shared.pgcopying.write`: states, and the ids."""
     where = Address.of(address)
     states = take_apart(make, whole, where.partitions or 0, address, known)
     order = [record.id for record in whole.registry.in_order()]
-    is_written = False
-    try:
-        with connected(where.server, timeout) as connection, connection.transaction():
-            write = partial(_write, connection, make, known, position, timeout, verify)
-            write(address, _directory(whole, order))
-            for number, state in enumerate(states):
-                write(f"{address}&partition={number}", state)
-                _claim(connection, where.whole, number, state)
-            is_written = True
-    except psycopg.Error as exc:
-        if is_written and connection.closed:
-            what = "the connection broke while the copy was made; if it is there, it is whole: copy again, which tells"
-            raise UnknownOutcomeError(where.name, what) from exc
-        raise error_of(exc, where.name, "cannot be written", timeout) from exc
+    parts = {address: _directory(whole, order)}
+    parts |= {f"{address}&partition={number}": state for number, state in enumerate(states)}
+    return parts, partial(_claim_all, where.whole, states)
 
 
 def _directory(like: CalendarState, order: Iterable[Any]) -> CalendarState:
@@ -144,19 +118,11 @@ def _directory(like: CalendarState, order: Iterable[Any]) -> CalendarState:
     return state
 
 
-def _write(
-    connection: Any, make: Make[CalendarState], known: dict[str, type], position: int, timeout: float,
-    verify: Callable[[CalendarState, CalendarState], None], place: str, state: CalendarState,
-) -> None:  # fmt: skip
-    """Write one of the calendars, in the transaction of the caller."""
-    name = Address.of(place).name
-
-    def read_back(found: bytes) -> None:
-        verify(state, load_bytes(make, name, known, found)[1])
-
-    records = partial(standing, state, name, known)
-    begin = beginning(state, name, position, verify=read_back, records=records)
-    PostgresJournal(place, timeout=timeout, begin=begin, opened_by=connection).close()
+def _claim_all(divided: str, states: Iterable[CalendarState], connection: Any) -> None:
+    """Note the ids of all bookings, in place of those of a copy that was cut off."""
+    connection.execute("DELETE FROM bookcore.booking_id WHERE calendar = %s", (divided,))
+    for number, state in enumerate(states):
+        _claim(connection, divided, number, state)
 
 
 def _claim(connection: Any, divided: str, number: int, state: CalendarState) -> None:

@@ -26,7 +26,6 @@ from bookcore.persist.journal.errors import (
     JournalError,
     JournalInUseError,
     JournalPositionError,
-    UnknownOutcomeError,
 )
 from bookcore.persist.journal.opening import open_calendar
 from bookcore.persist.snapshot.save_load import load_bytes, load_file
@@ -392,38 +391,6 @@ def test_of_many_copies_into_one_database_one_wins(
         thread.join(60)
     assert outcomes.count(source.digest) == 1, outcomes
     assert all(isinstance(each, JournalError) for each in outcomes if each != source.digest), outcomes
-    assert digest_at(target, world.TYPES) == source.digest
-
-
-@pytest.mark.parametrize("committed", [False, True])
-def test_a_connection_that_breaks_at_the_commit_is_looked_after(
-    committed: bool, place: Places, source: SimpleNamespace, world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """If the copy is there, all is well; if not, the error says so, and the same call finishes it."""
-    psycopg = pytest.importorskip("psycopg", reason="psycopg, of the extra postgres, is not installed")
-    target = place("postgresql")
-    ended = psycopg.Transaction.__exit__
-
-    def breaking(self: Any, *exc: Any) -> Any:
-        """Break the connection before or after the commit, once."""
-        monkeypatch.setattr(psycopg.Transaction, "__exit__", ended)
-        if committed:
-            ended(self, *exc)
-        pid = self.connection.info.backend_pid
-        with psycopg.connect(target.partition("calendar=")[0].rstrip("&?"), autocommit=True) as other:
-            other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
-        if committed:
-            self.connection.execute("SELECT 1")
-        return ended(self, *exc)
-
-    monkeypatch.setattr(psycopg.Transaction, "__exit__", breaking)
-    if committed:
-        assert copy_calendar(source.path, target).digest == source.digest
-    else:
-        with pytest.raises(UnknownOutcomeError, match="if it is there, it is whole"):
-            copy_calendar(source.path, target)
-        assert digest_at(target, world.TYPES) is None
-        assert copy_calendar(source.path, target).digest == source.digest
     assert digest_at(target, world.TYPES) == source.digest
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,11 +12,10 @@ import pytest
 
 from bookcore import Calendar, DuplicateBookingError, QueryError, Resource, copy_calendar
 from bookcore.hours import Hours
-from bookcore.persist.journal.errors import JournalDamagedError, JournalError, UnknownOutcomeError
+from bookcore.persist.journal.errors import JournalDamagedError, JournalError
 from bookcore.persist.journal.reading import blank
 from bookcore.persist.shared import databases
 from bookcore.persist.shared.partitioned import copying
-from bookcore.persist.shared.pgconnection import connected
 from bookcore.persist.shared.pgschema import Address
 from bookcore.persist.snapshot.classes import handed_in
 from bookcore.persist.snapshot.digest import digest
@@ -92,7 +90,7 @@ def test_a_calendar_goes_through_any_number_of_partitions_and_stays_the_same(
 def test_a_copy_into_partitions_is_there_as_a_whole_or_not_at_all(
     lived: Any, divided: str, world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All are made in one transaction; a name that is taken is refused."""
+    """They begin in one transaction, and are there from another one on; a name that is taken is refused."""
     place = divided.replace("calendar=", "calendar=copy-")
     whole = divided.replace("calendar=", "calendar=whole-").replace("&partitions=4", "")
     copy_calendar(divided, whole, types=world.TYPES)
@@ -107,7 +105,7 @@ def test_a_copy_into_partitions_is_there_as_a_whole_or_not_at_all(
     with pytest.raises(JournalError, match=r"there is no calendar .* in partitions in it"):
         Calendar.open(place, create=False)
     with monkeypatch.context() as patch, pytest.raises(JournalDamagedError, match="does not read back as it was written"):
-        patch.setattr(copying, "load_bytes", lambda *args: (None, lived.parts[0].state))
+        patch.setattr("bookcore.persist.copying.load_bytes", lambda *args: (None, lived.parts[0].state))
         copy_calendar(whole, place, types=world.TYPES)
     copy_calendar(whole, place, types=world.TYPES)
     for to in (place, whole, place.replace("=4", "=2"), f"{whole}&partitions=2"):
@@ -117,29 +115,11 @@ def test_a_copy_into_partitions_is_there_as_a_whole_or_not_at_all(
         copy_calendar(whole, "sqlite:///rooms.db?partitions=2", types=world.TYPES)
 
 
-def test_a_copy_into_partitions_whose_connection_breaks_is_refused_or_in_doubt(
-    lived: Any, divided: str, world: SimpleNamespace, admin: Any, monkeypatch: pytest.MonkeyPatch
+def test_a_copy_into_partitions_that_the_database_refuses_is_not_there(
+    lived: Any, divided: str, world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In doubt at its commit alone. Copying again tells: here there is none."""
+    """The error tells what it says; copying again begins anew."""
     place = divided.replace("calendar=", "calendar=copy-")
-
-    def dying(*args: Any) -> Any:
-        connection = connected(*args)
-        begin = connection.transaction
-
-        @contextmanager
-        def first() -> Iterator[None]:
-            connection.transaction = begin  # for what is written within it
-            with begin():
-                yield
-                admin.execute("SELECT pg_terminate_backend(%s, 20000)", (connection.info.backend_pid,))
-
-        connection.transaction = first
-        return connection
-
-    with monkeypatch.context() as patch, pytest.raises(UnknownOutcomeError, match="if it is there, it is whole"):
-        patch.setattr(copying, "connected", dying)
-        copy_calendar(divided, place, types=world.TYPES)
     with monkeypatch.context() as patch, pytest.raises(JournalError, match="cannot be written: division by zero"):
         patch.setattr(copying, "_claim", lambda connection, *_: connection.execute("SELECT 1 / 0"))
         copy_calendar(divided, place, types=world.TYPES)
