@@ -325,7 +325,8 @@ def copy(
 ) -> None:
     """Copy a calendar to another place, and verify the copy: as many bookings, the same digest.
 
-    The copy has what FROM has now; the records that led to it stay behind. If it is cut off, the same command begins anew.
+    The copy has what FROM has now; the records that led to it stay behind. If it is cut off, the same command begins anew,
+    or goes on with the tables for SQL in PostgreSQL.
 
     [dim]Examples:[/]
 

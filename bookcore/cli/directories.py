@@ -107,12 +107,15 @@ def show_copied(copied: Copied, *, with_backup: bool, as_json: bool) -> None:
     """Print what was copied: the answer of ``copy``. *with_backup*: ``backup`` would have copied the records as well."""
     if as_json:
         facts = {"from": copied.source, "to": copied.to, "position": copied.position}
-        print_json(facts | {"resources": copied.resources, "bookings": copied.bookings, "digest": copied.digest})
+        facts |= {"resources": copied.resources, "bookings": copied.bookings, "digest": copied.digest}
+        print_json(facts | {"resumed": copied.resumed})
         return
     console = Console(highlight=False, soft_wrap=True)
     what = f"[bold green]{count(copied.bookings, 'booking')}[/] of [bold]{count(copied.resources, 'resource')}[/]"
     where = f"[bold]{escape(visible(copied.to))}[/]"
     console.print(f"{where} holds {what}, as after record {copied.position}; it was read back and is the same")
+    if copied.resumed:
+        console.print(f"it went on with a copy that was cut off, which had {count(copied.resumed, 'row')} of its tables")
     rest = "; bookcore backup copies a directory with them" if with_backup else ""
     console.print(f"[dim]the present state was copied, and the records that led to it were not{rest}[/]")
 

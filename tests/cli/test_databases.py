@@ -66,6 +66,28 @@ def test_a_database_is_made_checked_damaged_and_repaired(run: Run, dsn: str) -> 
     assert run("db", "rebuild", f"{dsn}&calendar=berlin").exit_code == 2
 
 
+def test_a_copy_that_was_cut_off_is_refused_by_name_and_gone_on_with(run: Run, dsn: str, tmp_path: Path) -> None:
+    """The command says how much of it was there."""
+    with Calendar.open(tmp_path / "rooms") as calendar:
+        calendar.add_resource(Resource("loft"))
+        for at in range(3):
+            calendar.book("loft", at, at + 1, id=f"b{at}")
+    for flag in ((), ("--json",)):
+        to = f"{dsn}&calendar=berlin{len(flag)}"
+        assert json.loads(run("copy", tmp_path / "rooms", to, "--json").stdout)["resumed"] == 0
+        execute(dsn, "UPDATE bookcore.calendar SET format = 1000000")
+        execute(dsn, "DELETE FROM bookcore.booking WHERE id = 'b2'")
+        found = run("db", "check", to)
+        assert (found.exit_code, found.stdout) == (2, "")
+        assert "there is a copy in it that is being made, or was cut off: `bookcore copy` to it again" in found.stderr
+        found = run("copy", tmp_path / "rooms", to, *flag)
+        assert found.exit_code == 0
+        told = "it went on with a copy that was cut off, which had 3 rows of its tables"
+        assert json.loads(found.stdout)["resumed"] == 3 if flag else told in found.stdout.splitlines()
+        assert run("db", "check", to).exit_code == 0
+        execute(dsn, "UPDATE bookcore.calendar SET format = 3")
+
+
 def test_tables_are_added_to_a_database_without(run: Run, dsn: str) -> None:
     """Then nothing is to be done."""
     assert run("db", "init", f"{dsn}&tables=no").exit_code == 0
