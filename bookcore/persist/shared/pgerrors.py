@@ -14,6 +14,7 @@ _REASONS = {
     "53100": "the disk of the server is full; make room there, and repeat the call",
     "42P01": "a table of bookcore is gone; bring back a backup of the database",
     "42P10": "a table of bookcore has lost its key; `bookcore db upgrade` makes it again",
+    "22012": "the server did not write all that was sent; have the triggers dropped that keep rows out of bookcore's tables",
     "25006": "the server takes no changes (a standby, or default_transaction_read_only is on); name the primary, "
              "target_session_attrs=read-write or read_only=True",
 }
@@ -33,6 +34,7 @@ _WAYS = {
     "terminating connection|server closed the connection|connection (is )?(lost|bad)|did not answer":
         "the connection was lost; repeat the call, which makes a new one",
     'column "[^"]*".* does not exist': "the tables of bookcore were altered; take that back, or bring back a backup",
+    "rules are not supported|INSERT or UPDATE rules|RETURNING on": "have the rules dropped on the tables of bookcore",
     "invalid URI query parameter": "those of bookcore are calendar, partitions, partition and tables",
 }  # fmt: skip
 """What to do about what libpq says, which has no code for it. In other languages the reason alone is shown."""

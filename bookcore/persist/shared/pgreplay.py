@@ -22,7 +22,15 @@ from bookcore.persist.journal.errors import JournalDamagedError
 from bookcore.persist.journal.reading import Progress, Record, blank, check_progress, replay
 from bookcore.persist.journal.records import rows_of, standing
 from bookcore.persist.shared.pgerrors import refusal_of
-from bookcore.persist.shared.projection import BY_KEYS, COLUMNS, commands_of, groups_of, listed, prepare
+from bookcore.persist.shared.projection import (
+    BY_KEYS,
+    COLUMNS,
+    commands_of,
+    groups_of,
+    listed,
+    prepare,
+    written,
+)
 from bookcore.persist.shared.replaying import AT_ONCE, checkpoint_faults, load_checkpoint
 from bookcore.persist.shared.seam import Place, Stored, good_records
 from bookcore.persist.snapshot.classes import StandIns
@@ -199,12 +207,13 @@ class Replayed:
             # nothing that goes away is to refuse what comes
             execute(f"UPDATE bookcore.{table} SET active = false WHERE {there})", name)
             taken = listed(columns, "EXCLUDED.")
-            count += execute(
+            insert = (
                 f"INSERT INTO bookcore.{table} (calendar, id, {listed(columns)}) SELECT calendar, id, {listed(columns)} "
                 f"FROM pg_temp.{table} WHERE {there} WHERE NOT extra) "
-                f"ON CONFLICT (calendar, id) DO UPDATE SET ({listed(columns)}) = ROW({taken})",
-                name,
-            ).rowcount  # fmt: skip
+                f"ON CONFLICT (calendar, id) DO UPDATE SET ({listed(columns)}) = ROW({taken})"
+            )
+            rows = f"(SELECT count(*) FROM differing_{table} WHERE NOT extra)"
+            count += execute(written(insert, rows), name).fetchone()[0]
         for table in reversed(COLUMNS):
             there = f"calendar = %(name)s AND id IN (SELECT id FROM differing_{table} WHERE extra)"
             count += execute(f"DELETE FROM bookcore.{table} WHERE {there}", name).rowcount

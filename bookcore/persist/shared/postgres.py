@@ -52,7 +52,7 @@ from bookcore.persist.shared.pgschema import (
     make_schema,
     version_of,
 )
-from bookcore.persist.shared.projection import BY_KEYS, Group, commands_of, groups_of, prepare
+from bookcore.persist.shared.projection import BY_KEYS, Group, commands_of, groups_of, prepare, written
 from bookcore.persist.shared.seam import (
     FORKED,
     NONE_MADE,
@@ -88,10 +88,12 @@ PREPARE bookcore_append (text, bigint, bigint, bigint[], bytea[], boolean) AS
     written AS (INSERT INTO bookcore.change
                 SELECT $1, $2 + number, mark, record, (SELECT greatest(clock_timestamp(), (
                     SELECT time FROM bookcore.change WHERE calendar = $1 AND position = $2)))
-                FROM unnest($4, $5) WITH ORDINALITY AS given (mark, record, number) WHERE EXISTS (SELECT FROM head)),
+                FROM unnest($4, $5) WITH ORDINALITY AS given (mark, record, number)
+                WHERE EXISTS (SELECT FROM head) RETURNING 1),
     moved AS (UPDATE bookcore.calendar SET position = $2 + cardinality($4), mark = $4[cardinality($4)]
               WHERE name = $1 AND EXISTS (SELECT FROM head) RETURNING 1)
-    SELECT 1 / count(*), pg_notify('bookcore', $2 + cardinality($4) || ' ' || $1) FROM moved;
+    SELECT 1 / count(*), pg_notify('bookcore', $2 + cardinality($4) || ' ' || $1) FROM moved
+    WHERE (SELECT count(*) FROM written) = cardinality($4);
 SET lock_timeout = %(wait)s
 """
 _LOCK = """
@@ -104,7 +106,10 @@ FROM bookcore.change WHERE calendar = %(name)s AND position >= %(position)s::big
 ORDER BY change.position LIMIT %(most)s::bigint
 """
 _APPEND = "EXECUTE bookcore_append(%(name)s, %(position)s, %(mark)s, ARRAY[{}], ARRAY[{}]::bytea[], %(tables)s);"
-"""Writes records and moves the head, if it is at a place and the lock is free; else fails, by dividing by zero."""
+"""Writes records and moves the head, if it is at a place and the lock is free; else fails, by dividing by zero.
+
+So it does where a trigger of another program keeps a row from being written, of which the server says nothing.
+"""
 _COMMIT = "COMMIT"
 """What ends a transaction that has begun with a lock."""
 MOST_HOPED = 20_000
@@ -113,6 +118,7 @@ _CHECKPOINT = """
 BEGIN;
 INSERT INTO bookcore.checkpoint SELECT calendar, position, mark, %(snapshot)s FROM bookcore.change
     WHERE calendar = %(name)s AND position = %(position)s AND mark = %(mark)s ON CONFLICT DO NOTHING;
+SELECT 1 / count(*) FROM bookcore.checkpoint WHERE calendar = %(name)s AND position = %(position)s;
 DELETE FROM bookcore.checkpoint WHERE calendar = %(name)s AND position NOT IN
     (SELECT position FROM bookcore.checkpoint WHERE calendar = %(name)s ORDER BY position DESC LIMIT %(keep)s)
     AND position > (SELECT min(position) FROM bookcore.change WHERE calendar = %(name)s);
@@ -297,14 +303,15 @@ class PostgresJournal(SharedJournal):
             if not begin.if_new:
                 raise JournalError(self.name, f"holds a calendar {self.row!r} already; name another one")
             return
-        connection.execute("INSERT INTO bookcore.change VALUES (%s, %s, %s, '', clock_timestamp())", (self.row, *origin))
+        first = written("INSERT INTO bookcore.change VALUES (%s, %s, %s, '', clock_timestamp())")
+        connection.execute(first, (self.row, *origin))
         if tables:
             add_tables(connection, self.name)
         if begin.snapshot:
             check_snapshot(self.name, begin.snapshot, self.most)
-            values = "INSERT INTO bookcore.checkpoint VALUES (%s, %s, %s, %s)"
+            command = written("INSERT INTO bookcore.checkpoint VALUES (%s, %s, %s, %s)")
             with connection.patiently(len(begin.snapshot) / SLOWEST):
-                connection.execute(values, (self.row, *origin, begin.snapshot))
+                connection.execute(command, (self.row, *origin, begin.snapshot))
             ask = "SELECT snapshot FROM bookcore.checkpoint WHERE calendar = %s"
             begin.verify(connection.execute(ask, (self.row,)).fetchone()[0])
 

@@ -56,6 +56,14 @@ def listed(columns: Iterable[str], of: str = "") -> str:
     return ", ".join(f"{of}{column}" for column in columns)
 
 
+def written(insert: str, rows: str = "1") -> str:
+    """Return a statement that inserts so many rows and returns their number, or else fails, by dividing by zero.
+
+    A trigger of another program may keep a row from being written, of which the server says nothing.
+    """
+    return f"WITH written AS ({insert} RETURNING 1) SELECT count(*), 1 / (count(*) = {rows})::int FROM written"
+
+
 def _upsert(table: str, values: dict[str, str]) -> str:
     """Return a statement that writes whole rows; *values* are the columns that are not taken from the JSON as they are.
 
@@ -64,10 +72,11 @@ def _upsert(table: str, values: dict[str, str]) -> str:
     columns = COLUMNS[table]
     taken = listed(columns, "EXCLUDED.").replace("EXCLUDED.active", f"CASE WHEN NOT {table}.active THEN true END")
     given = ", ".join(values.get(column, f"r.{column}") for column in columns)
-    return f"""
+    insert = f"""
         INSERT INTO {{to}}.{table} (calendar, id, {listed(columns)})
         SELECT $1, r.id, {given} FROM json_populate_recordset(NULL::bookcore.{table}, $2) r
         ON CONFLICT (calendar, id) DO UPDATE SET ({listed(columns)}) = ROW({taken})"""
+    return written(insert, "json_array_length($2)")
 
 
 def _update(table: str, values: str) -> str:

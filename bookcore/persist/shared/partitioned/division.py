@@ -30,6 +30,7 @@ from bookcore.persist.journal.errors import JournalDamagedError, JournalError
 from bookcore.persist.journal.records import Kind
 from bookcore.persist.shared.partitioned.routing import canonical, partition_of
 from bookcore.persist.shared.pgschema import MAKING, MOST_PARTITIONS, Address, add_parts
+from bookcore.persist.shared.projection import written
 
 RANGE = 10**12
 """How many numbers each partition has for its bookings; those below are for ids of programs."""
@@ -59,12 +60,15 @@ _LOCK_EACH = """
 SELECT pg_advisory_xact_lock_shared(%(all_ids)s);
 SELECT pg_advisory_xact_lock(n) FROM (SELECT unnest(%(id_locks)s::bigint[]) AS n ORDER BY 1) AS locks;
 """
-_WRITE_IDS = """
+_FREE_IDS = """
 DELETE FROM bookcore.booking_id b USING unnest(%(freed_in)s::int[], %(freed)s::bytea[]) AS f (partition, id)
     WHERE b.calendar = %(divided)s AND b.id = f.id AND b.partition = f.partition;
-INSERT INTO bookcore.booking_id SELECT %(divided)s, id, partition
-    FROM unnest(%(taken_in)s::int[], %(taken)s::bytea[]) AS t (partition, id);
 """
+_TAKE_IDS = written("""
+INSERT INTO bookcore.booking_id SELECT %(divided)s, id, partition
+    FROM unnest(%(taken_in)s::int[], %(taken)s::bytea[]) AS t (partition, id)
+""", "cardinality(%(taken)s::bytea[])")  # fmt: skip
+_WRITE_IDS = f"{_FREE_IDS}{_TAKE_IDS};"
 
 
 def first_number(partition: int, after: int = 0) -> int:

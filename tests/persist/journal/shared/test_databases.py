@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bookcore import Calendar, Resource, copy_calendar
+from bookcore import BookingEvent, Calendar, Resource, copy_calendar
 from bookcore.persist.journal.errors import (
     JournalDamagedError,
     JournalError,
@@ -225,6 +225,58 @@ def test_a_column_that_is_gone_is_named_with_the_way_out(opened: Open, admin: An
         calendar.book("room", 1, 2)
     admin.execute("ALTER TABLE bookcore.booking RENAME COLUMN units TO quantity")
     assert calendar.book("room", 1, 2).owns_lock
+
+
+DROPPED: dict[str, Callable[[Any], Any]] = {
+    "change": lambda c: c.book("room", 5, 6),
+    "calendar": lambda c: c.remove_booking("there"),
+    "resource": lambda c: c.add_resource(Resource("new")),
+    "booking": lambda c: c.load([BookingEvent("room", at, at + 1) for at in range(10, 40)]),
+    "closure": lambda c: c.close("room", 6, 7),
+    "checkpoint": lambda c: c.checkpoint(),
+    "booking_id": lambda c: c.book("room", 7, 8, id="named"),
+}
+"""What writes a row of each table."""
+
+
+@pytest.mark.parametrize("is_divided", [False, True])
+def test_a_trigger_that_keeps_rows_out_in_silence_refuses_the_change(
+    address: str, admin: Any, is_divided: bool
+) -> None:
+    """Of which the server says nothing: a booking would be acknowledged, and be in no table."""
+    address += "&partitions=2" if is_divided else ""
+    with Calendar.open(address, follow=False) as calendar:
+        calendar.add_resource(Resource("room"))
+        calendar.book("room", 1, 2, id="there")
+        admin.execute("CREATE FUNCTION drop_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+        for table, change in list(DROPPED.items())[: None if is_divided else -1]:
+            row = f"bookcore.{table} FOR EACH ROW EXECUTE FUNCTION drop_row()"
+            admin.execute(f"CREATE TRIGGER dropping BEFORE {'UPDATE' if table == 'calendar' else 'INSERT'} ON {row}")
+            position, digest = calendar.position, calendar.digest()
+            with pytest.raises(JournalError, match="the server did not write all that was sent; have the triggers dropped"):
+                change(calendar)
+            calendar.catch_up()
+            assert (calendar.position, calendar.digest()) == (position, digest), table
+            if table in ("change", "checkpoint"):
+                with pytest.raises(JournalError, match="the server did not write all"):
+                    Calendar.open(address.replace("berlin", f"without {table}"), follow=False).checkpoint()
+            admin.execute(f"DROP TRIGGER dropping ON bookcore.{table}")
+        for change in DROPPED.values():
+            change(calendar)
+        digest = calendar.digest()
+        assert Calendar.open(address, follow=False).digest() == digest
+        admin.execute("DELETE FROM bookcore.booking WHERE id = 'named'")
+        row = "bookcore.booking FOR EACH ROW EXECUTE FUNCTION drop_row()"
+        admin.execute(f"CREATE TRIGGER dropping BEFORE INSERT ON {row}")
+        with pytest.raises(JournalError, match="the server did not write all"):
+            databases.rebuild(address)
+        admin.execute("DROP TRIGGER dropping ON bookcore.booking")
+        admin.execute("CREATE RULE dropping AS ON INSERT TO bookcore.closure DO INSTEAD NOTHING")
+        with pytest.raises(JournalError, match=r"the change was not made: .* have the rules dropped"):
+            calendar.close("room", 8, 9)
+        admin.execute("DROP RULE dropping ON bookcore.closure")
+        assert databases.rebuild(address) == 1
+        assert databases.check(address).is_whole
 
 
 def test_an_extra_row_to_which_another_table_refers_is_not_removed(address: str, opened: Open, admin: Any) -> None:
