@@ -133,11 +133,16 @@ class Replayed:
                 except SnapshotDamagedError as exc:
                     self.faults.append(exc)
                     continue
+                ask = "SELECT FROM bookcore.change WHERE calendar = %s AND position = %s AND mark = %s"
+                if not self._ask(ask, *checkpoint.place):
+                    what = f"record {position} is not that of its checkpoint"
+                    self.faults.append(JournalDamagedError(self._database, what))
+                    continue
                 self.place, self.begins = checkpoint.place, position
                 records = standing(self.state, self._database, self._known)
                 self._write((position, rows_of(record)) for record in records)
                 return
-        what = "its first records are gone, and there is no checkpoint before the others that is whole"
+        what = "its first records are gone, and there is no checkpoint before the others that is whole; bring back a backup"
         raise JournalDamagedError(self._database, what)
 
     def _checkpoint(self, position: int) -> Stored:

@@ -467,7 +467,9 @@ class PostgresJournal(SharedJournal):
         if locked and self._head is None:
             raise JournalError(self.name, "its lock was lost, so nothing was changed; call again")
         if locked and self._head != place:  # all records after memory's were read when it was locked
-            raise JournalDamagedError(self.spot, f"its last record is {place.position}, and its head is that of another one")
+            last = place.position
+            what = f"its last record is {last}, and its head is that of another one"
+            raise JournalDamagedError(self.spot, f"{what}; `bookcore copy --as-of {last}` copies what the records say")
         size = sum(map(len, records))
         if not locked and size > MOST_HOPED:
             raise JournalError(self.name, "the record is too large to be sent twice")

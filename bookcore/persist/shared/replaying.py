@@ -12,7 +12,7 @@ from bookcore.engine.state import CalendarState
 from bookcore.model.errors import BookcoreError
 from bookcore.model.event import BookingEvent
 from bookcore.persist.errors import SnapshotDamagedError
-from bookcore.persist.journal.errors import JournalDamagedError
+from bookcore.persist.journal.errors import JournalDamagedError, JournalReplacedError
 from bookcore.persist.journal.reading import (
     Asked,
     C,
@@ -72,14 +72,27 @@ def begin(make: Make[C], journal: SharedJournal, known: dict[str, type], most: i
     name, origin = journal.spot, journal.origin
     for checkpoint in journal.checkpoints(most + 1):
         try:
-            return *load_checkpoint(make, name, origin, known, checkpoint), checkpoint.place
-        except SnapshotDamagedError as exc:
+            calendar, state = load_checkpoint(make, name, origin, known, checkpoint)
+            _check_record(journal, checkpoint.place)
+        except (SnapshotDamagedError, JournalDamagedError) as exc:
             logging.getLogger("bookcore").error("%s; an older one and all records since are read", exc)
+        else:
+            return calendar, state, checkpoint.place
     if origin.position:
         what = f"its checkpoints are damaged or gone, also that of record {origin.position}, with which it begins"
-        raise JournalDamagedError(name, what)
+        raise JournalDamagedError(name, f"{what}; bring back a backup")
+    _check_record(journal, origin)
     calendar, state = make(bounds=journal.bounds, event_type=BookingEvent)
     return calendar, state, origin
+
+
+def _check_record(journal: SharedJournal, place: Place) -> None:
+    """Raise `JournalDamagedError` unless the record is there with which one is about to begin."""
+    try:
+        journal.read(place, 0)
+    except JournalReplacedError as exc:
+        what = f"its record {place.position}, to begin with, is damaged or gone; bring back a backup"
+        raise JournalDamagedError(journal.spot, what) from exc
 
 
 def empty(name: str, asked: Asked, last: int = 0) -> Beginning:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from bookcore import BookingEvent, Calendar, Resource, copy_calendar
-from bookcore.persist.journal.errors import JournalError
+from bookcore.persist.journal.errors import JournalDamagedError, JournalError
 from bookcore.persist.shared.checking import check
 from bookcore.persist.shared.opening import upgrade
 from bookcore.persist.shared.seam import Checked
@@ -61,6 +62,9 @@ DAMAGE: dict[str, tuple[str, int, str]] = {
     "a gap": ("DELETE FROM change WHERE position = 300", 299, "record 300 is damaged or gone"),
     "a mark": ("UPDATE change SET mark = mark + 1 WHERE position = 602", 601, "record 602 is damaged or gone"),
     "the beginning": ("DELETE FROM change WHERE position = 0", 0, "also that of record 1, with which it begins"),
+    "the mark of the beginning": ("UPDATE change SET mark = mark + 1 WHERE position = 0", 0, "its record 0, to begin with"),
+    "another origin": ("UPDATE calendar SET origin = origin + 1", 0, "its record 0, to begin with, is damaged or gone"),
+    "the record of a checkpoint": ("UPDATE change SET mark = mark + 1 WHERE position = 503", 502, "record 503 is damaged"),
     "a checkpoint": ("UPDATE checkpoint SET snapshot = x'00' WHERE position = 253", 602, "checkpoint 253"),
     "a checkpoint of another place": (
         "UPDATE checkpoint SET position = 254, mark = (SELECT mark FROM change WHERE position = 254) WHERE position = 253",
@@ -81,6 +85,15 @@ def test_damage_is_named_and_what_is_before_it_counts(name: str, kept: tuple[Pat
     (fault,) = found.faults
     assert reason in str(fault)
     assert (found.position, found.records) == (int(found.begins) + position, position)
+
+
+@pytest.mark.parametrize("name", ["another origin", "the record of a checkpoint"])
+def test_what_is_damaged_is_not_to_be_opened_anew(name: str, kept: tuple[Path, str], tmp_path: Path) -> None:
+    """Opening it names the same way out as a check: a backup, or the state before what is damaged."""
+    (fault,) = damaged(kept[0], tmp_path, DAMAGE[name][0]).faults
+    assert "bring back a backup" in str(fault) or "as_of=502 opens the state before it" in str(fault)
+    with pytest.raises(JournalDamagedError, match=re.escape(str(fault).partition(": ")[2])):
+        Calendar.open(f"sqlite:///{tmp_path}/rooms.db", types=[Room])
 
 
 def test_a_calendar_that_was_copied_begins_with_its_checkpoint(kept: tuple[Path, str], tmp_path: Path) -> None:

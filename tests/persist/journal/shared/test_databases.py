@@ -302,6 +302,7 @@ def test_an_extra_row_to_which_another_table_refers_is_not_removed(address: str,
         ("UPDATE bookcore.calendar SET position = 9", "its last record is 4, and its head says 9"),
         ("DELETE FROM bookcore.change WHERE position = 0", "its first records are gone"),
         ("UPDATE bookcore.calendar SET origin = 1", "its first records are gone"),
+        ("UPDATE bookcore.change SET mark = 1 WHERE position = 0", "its first records are gone"),
     ],
 )
 def test_records_that_do_not_follow_are_found(damage: str, reason: str, address: str, opened: Open, admin: Any) -> None:
@@ -317,6 +318,9 @@ def test_records_that_do_not_follow_are_found(damage: str, reason: str, address:
     assert reason in str(fault)
     good = 0 if "first" in reason else int(re.findall("[0-9]+", reason)[0]) - ("damaged" in reason)
     assert (found.position, found.records, found.compared, found.differences) == (good, good, False, ())
+    if good == 0:
+        with pytest.raises(JournalDamagedError, match="bring back a backup"):
+            opened()
     before = all_rows(admin)
     with pytest.raises(JournalDamagedError, match=reason):
         databases.rebuild(address)
