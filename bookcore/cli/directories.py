@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -27,7 +26,8 @@ def read_key(path: str | None, flag: str = "--key-file") -> bytes | None:
     if path is None:
         return None
     try:
-        return Path(path).read_bytes()
+        with open(path, "rb") as file:
+            return file.read(65)  # one byte more than a key has at most, so that a longer file is refused
     except (OSError, ValueError) as fault:
         raise UsageError(f"{flag} {masked(path)}: cannot be read ({getattr(fault, 'strerror', None) or fault})") from fault
 

@@ -28,6 +28,8 @@ _PACKED = b"\x1f\x8b"
 _SQLITE = b"SQLite format 3\0"
 _LOOKED_AT = 64
 """How many bytes tell a snapshot and a calendar from a table."""
+LONGEST = 2_000_000_000
+"""How many bytes of a stream are copied at most: one that never ends would fill the disk."""
 
 
 class UsageError(BookcoreError):
@@ -112,9 +114,9 @@ def open_source(typed: str) -> Iterator[Source]:
         try:
             if name == typed:
                 with open(typed, "rb") as stream:
-                    shutil.copyfileobj(stream, copy)
+                    _copy(name, stream, copy)
             elif sys.stdin is not None:
-                shutil.copyfileobj(sys.stdin.buffer, copy)
+                _copy(name, sys.stdin.buffer, copy)
         except (OSError, ValueError) as fault:
             raise TableError(name, f"cannot be read ({getattr(fault, 'strerror', None) or fault})") from fault
         copy.seek(0)
@@ -125,6 +127,15 @@ def open_source(typed: str) -> Iterator[Source]:
         # reopened under the name of the stream, which error messages use
         with open(name, "rb", opener=lambda *_: os.dup(copy.fileno())) as named:
             yield Source(typed, name, "snapshot" if begin.startswith(MAGIC) else None, named, is_calendar)
+
+
+def _copy(name: str, stream: IO[bytes], copy: IO[bytes]) -> None:
+    """Copy a stream up to its end. Raises: `TableError` for more than `LONGEST` bytes."""
+    while data := stream.read(min(1 << 20, LONGEST + 1 - copy.tell())):
+        copy.write(data)
+        if copy.tell() > LONGEST:
+            what = f"more than {LONGEST:,} bytes, which is all that is read of a stream"
+            raise TableError(name, f"{what}; save it as a file, if it has an end, and name that")
 
 
 def check_directory(typed: str, command: str) -> None:

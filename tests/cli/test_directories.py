@@ -195,6 +195,8 @@ def test_a_sealed_directory_needs_the_file_with_its_key(run: Run, tmp_path: Path
     found = run("verify", tmp_path / "rooms", "--key-file", tmp_path / "none")
     assert found.exit_code == 2
     assert "--key-file" in found.stderr
+    (tmp_path / "key").write_bytes(b"secret".ljust(65))
+    assert "a key is 1 to 64 bytes" in run("verify", tmp_path / "rooms", "--key-file", tmp_path / "key").stderr
 
 
 def test_what_is_no_directory_is_refused(run: Run, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from typer.testing import Result
 
 from bookcore import Calendar, ConflictError, Resource
+from bookcore.cli import sources
 from bookcore.model.errors import visible
 from bookcore.tables import BadRow, fill, read_csv
 
@@ -107,6 +108,20 @@ def test_pipes_of_a_shell_are_read_whole(shell: Shell, good: Path) -> None:
     found = shell("$bookcore load /dev/null")
     assert found.returncode == 2
     assert b"/dev/null: the file is empty" in found.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no /dev/zero")
+def test_a_stream_that_never_ends_is_refused(run: Run, good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the limit, before the disk is full; a stream of that length is read."""
+    size = good.stat().st_size
+    monkeypatch.setattr(sources, "LONGEST", size)
+    for words in (("load", "/dev/zero"), ("available", "/dev/zero", "1", "2"), ("why", "/dev/zero", "a", "1", "2")):
+        found = run(*words)
+        assert (found.exit_code, found.stdout) == (2, "")
+        assert f"/dev/zero: more than {size} bytes, which is all that is read of a stream; save it as a file" in found.stderr
+    assert run("load", "-", stdin=good.read_bytes()).exit_code == 0
+    assert "standard input: more than" in run("load", "-", stdin=good.read_bytes() + b" ").stderr
+    assert "a key is 1 to 64 bytes" in run("verify", good.parent, "--key-file", "/dev/zero").stderr
 
 
 def test_errors_are_json_where_json_is_asked_for(run: Run, good: Path, tmp_path: Path) -> None:
