@@ -1635,7 +1635,8 @@ class Calendar(Generic[R, K, E]):
         """Apply what other processes have done to a shared calendar, so that the following questions know all up to now.
 
         Every command does this first, and a follower thread all the time unless the calendar was opened with
-        ``follow=False``. A calendar in a directory has nothing to catch up with.
+        ``follow=False``. A calendar in a directory has nothing to catch up with. Where a PostgreSQL database has another
+        history than memory, as after a failover, memory becomes what the database says.
 
         Raises: `JournalError`, for a calendar that is only read (``as_of``, ``salvage``) a `JournalReadOnlyError`;
         `TransactionError` in a `what_if`. In a transaction no other thread or process changes anything.
@@ -1689,7 +1690,8 @@ class Calendar(Generic[R, K, E]):
         So a process that learns of a booking, and of the ``position`` after it, can make sure that its answers count it.
         *timeout* is a number of seconds, of which 2,000,000 count at most; None waits as long as a command would.
 
-        Raises: `JournalTimeoutError` when it does not come in time; `JournalError`; `QueryError` for an invalid argument.
+        Raises: `JournalTimeoutError` when it does not come in time; `JournalReplacedError` when the calendar is reloaded
+        meanwhile; `JournalError`; `QueryError` for an invalid argument.
 
         >>> from tempfile import TemporaryDirectory
         >>> with TemporaryDirectory() as folder:

@@ -121,7 +121,21 @@ class RefereeError(JournalError):
 
 
 class JournalReplacedError(JournalError):
-    """A shared journal is not the one that the calendar has read: an older copy, or another one, was put in its place."""
+    """A shared journal is not the one that the calendar has read: an older copy, or another one, was put in its place.
+
+    Attribute: ``reloaded``, true if it is the same calendar in PostgreSQL with another history, as after a failover to a
+    standby that lacked the last records. Then the calendar has taken that over, and goes on: the call may be repeated.
+    """
+
+    def __init__(self, path: object, reason: str, *, reloaded: bool = False) -> None:
+        super().__init__(path, reason)
+        self.reloaded = reloaded
+
+    @classmethod
+    def after_reload(cls, path: object, way: str) -> JournalReplacedError:
+        """Return the error for a call that began in a history which the database has no more; *way* is what to do."""
+        what = "the database has another history than this calendar has followed, as after a failover to a standby that"
+        return cls(path, f"{what} lacked the last records; the calendar has been reloaded: {way}", reloaded=True)
 
 
 class UnknownOutcomeError(JournalError):

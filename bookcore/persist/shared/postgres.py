@@ -344,6 +344,25 @@ class PostgresJournal(SharedJournal):
             raise self._gone()
         return Place(*found[0])
 
+    def has_other_history(self, place: Place) -> bool:
+        """See `SharedJournal.has_other_history`. A standby that lacks a record may only be behind.
+
+        Not for partitions: they would be of two histories while one of them is reloaded and another is not.
+        """
+        if self._where.partition is not None or self._where.is_directory:
+            return False
+        ask = """SELECT bounds, origin::bigint,
+                     (SELECT coalesce(min(position), 0)::bigint FROM bookcore.change WHERE calendar = name),
+                     (SELECT mark::bigint FROM bookcore.change WHERE calendar = name AND position = %s), pg_is_in_recovery()
+                 FROM bookcore.calendar WHERE name = %s"""
+        with self._to_read("cannot be read") as reader:
+            found = reader.execute(ask, (place.position, self.row)).fetchone()
+        if found is None:
+            return False
+        bounds, origin, first, mark, follows = found
+        is_same = (bounds, first, origin) == (self.bounds, *self.origin)
+        return is_same and mark != place.mark and not (mark is None and follows)
+
     def heads(self, names: Sequence[str]) -> dict[str, Place]:
         """Return the places of the last records of several calendars, at one instant."""
         with self._to_read("cannot be read") as reader:

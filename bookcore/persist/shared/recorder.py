@@ -6,10 +6,11 @@ import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from math import inf
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
 from bookcore.engine.state import CalendarState
 from bookcore.model.change import Change
@@ -19,17 +20,22 @@ from bookcore.persist.journal.errors import (
     JournalDamagedError,
     JournalError,
     JournalReadOnlyError,
+    JournalReplacedError,
     JournalTimeoutError,
 )
 from bookcore.persist.journal.past import History, about
 from bookcore.persist.journal.reading import Make, Moment
 from bookcore.persist.journal.records import UNRECORDED, Encoder, Replay
 from bookcore.persist.shared.past import read_history
+from bookcore.persist.shared.reloading import reload, take_over
 from bookcore.persist.shared.replaying import AT_ONCE, replay_all, snapshot_id
-from bookcore.persist.shared.seam import Place, SharedJournal, Stored
+from bookcore.persist.shared.seam import Place, SharedJournal, Stored, has_come
 from bookcore.persist.shared.turns import SharedGate
 from bookcore.persist.snapshot.gather import read
 from bookcore.persist.snapshot.save_load import save_bytes, told_as_unwritable
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 FRESH = 0.5, 0.01
 """For how many seconds the follower need not look: while a command waits for the lock, and after it has read what is new."""
@@ -50,7 +56,7 @@ class SharedRecorder:
         patience: float, keep: int, read_only: bool = False, grown: int = 0,
     ) -> None:  # fmt: skip
         """*grown* is how many bytes of records were read after the snapshot with which memory began."""
-        self.state, self.journal, self.place, self._known = state, journal, place, known
+        self.state, self.journal, self.place, self.known = state, journal, place, known
         self.turn = threading.RLock()
         self.waiting: deque[Any] = deque()  # the commands of threads that wait for their turn, see `SharedGate`
         self.has_taken = False  # the records of the last group were appended
@@ -58,6 +64,8 @@ class SharedRecorder:
         self._hopes_until = 0.0  # the time until which that is likely: others had appended nothing when it was tried
         self.together: list[bytes] | None = None  # the records of a group of commands, while it is decided
         self.follower: Any = None
+        self.loading = threading.RLock()  # held by the thread that takes over another history
+        self._histories = 1  # how many histories memory has followed, or was to follow
         self._encoder, self._replay = Encoder(state, journal.name, known), Replay(state, known)
         self._patience, self._keep, self._read_only = patience, keep, read_only
         self._fresh_until = 0.0  # the time until which the follower need not look
@@ -175,10 +183,22 @@ class SharedRecorder:
         return JournalTimeoutError.kept_locked(self.journal.name, holder, self._patience)
 
     def lock(self, until: float) -> Sequence[Stored]:
-        """Keep others from appending, and return what they have appended. Raises: `JournalError`."""
-        journal = self.journal
+        """Keep others from appending, and return what they have appended. Raises: `JournalError`.
+
+        A command that finds another history in the database is not decided: its caller has asked for it in the lost one.
+        """
         if self._read_only:
             return ()
+        place = self.place
+        try:
+            return self._locked(until)
+        except JournalReplacedError as exc:
+            self.journal.unlock()
+            reload(self, place, exc)
+            raise JournalReplacedError.after_reload(self.journal.name, "nothing was changed; call again") from exc
+
+    def _locked(self, until: float) -> Sequence[Stored]:
+        journal = self.journal
         self._locking_at = monotonic()
         self._fresh_until = self._locking_at + FRESH[0]
         journal.lock(self.left(until))
@@ -227,15 +247,32 @@ class SharedRecorder:
         if news or afresh:
             state.take_back_pending()
         if news:
-            state.renumber()  # which is put off in a block
-            self._applied = news[-1].place
+            self._arrive(news[-1].place, replay_all, self._replay, self.journal.spot, news)
             self.grown += sum(len(stored.data) for stored in news)
-            try:
-                state.undoing(True, replay_all, self._replay, self.journal.spot, news)
-            finally:
-                self._applied = None
         if afresh and not self.hoping:  # these were all, because the database is locked
             self.journal.note_complete(self._locking_at)
+
+    def _arrive(self, place: Place, command: Callable[[*Ts], T], *args: *Ts) -> T:
+        """Call a command that makes memory what records up to *place* say; undo it if it raises."""
+        self.state.renumber()  # which is put off in a block
+        self._applied = place
+        try:
+            return self.state.undoing(True, command, *args)
+        finally:
+            self._applied = None
+
+    def take_over(self, place: Place, grown: int, fresh: CalendarState) -> tuple[int, int]:
+        """Make memory what *fresh* is, the calendar at a place of the history that the database has; see `reload`.
+
+        The calendar's lock is held for writing. Returns how many changes were taken back, and how many came.
+        """
+        state = self.state
+        state.take_back_pending()
+        self._histories += 1
+        counts = self._arrive(place, take_over, state, fresh)
+        state.holds.expired = fresh.holds.expired
+        self.grown, self._certain, self._hopes_until = grown, 0, 0.0
+        return counts
 
     # -- for the calendar --------------------------------------------------------------------------
 
@@ -248,18 +285,32 @@ class SharedRecorder:
             if block is not None and block.then is not None:  # a transaction: no other process appends
                 return
             raise TransactionError("what others have done is applied between calls and blocks; end this one before catch_up")
+        self._reloading(self._catch_up)
+
+    def _catch_up(self) -> None:
         while True:
             begun, news = monotonic(), self.journal.read(self.place, AT_ONCE)
             if news:
-                gate.follow(self.apply, news)
+                self.state.gate.follow(self.apply, news)  # type: ignore[attr-defined]
             if len(news) < AT_ONCE:  # that was all; what has come meanwhile came after this call
                 self.journal.note_complete(begun)
                 return
 
+    def _reloading(self, call: Callable[[], T]) -> T:
+        """Call something that asks the database; if that has another history, take it over, and call again."""
+        place = self.place
+        try:
+            return call()
+        except JournalReplacedError as exc:
+            if self.state.gate.is_within():  # type: ignore[attr-defined]
+                raise
+            reload(self, place, exc)
+        return call()
+
     def lag(self) -> int:
         """See `Calendar.lag`."""
         self.check_open()
-        return self.journal.lag(self.place)
+        return self._reloading(lambda: self.journal.lag(self.place))
 
     def staleness(self) -> float:
         """See `Calendar.staleness`. After `close` and in a forked process as well: memory still answers."""
@@ -270,12 +321,16 @@ class SharedRecorder:
         self.check_open()
         patience = self._patience if timeout is None else timeout
         until = monotonic() + patience
+        histories = self._histories
         while (place := self.place).position < position:
-            if not self.journal.wait(place, self.left(until)):
+            if not has_come(partial(self.journal.wait, place, self.left(until))):
                 self.check_open()
                 what = f"has {self.position} records, and record {brief(position)} did not come within {patience:g} seconds"
                 raise JournalTimeoutError(self.journal.spot, what, patience)
             self.catch_up()
+            if self._histories != histories:
+                way = f"record {brief(position)} of it may be another one than was waited for"
+                raise JournalReplacedError.after_reload(self.journal.name, way)
             if self.place == place and self.journal.lag(place):  # else it was told too early, as by a server that is ahead
                 self.catch_up()
                 if self.place == place:
@@ -300,7 +355,7 @@ class SharedRecorder:
     def history(self, make: Make[Any], what: object, id: object) -> History:
         """See `Calendar.history`."""
         self.check_open()
-        return read_history(make, self.journal, self._known, until=Moment(self.position), wanted=about(what, id))
+        return read_history(make, self.journal, self.known, until=Moment(self.position), wanted=about(what, id))
 
     def checkpoint(self) -> None:
         """See `Calendar.checkpoint`."""
@@ -311,7 +366,7 @@ class SharedRecorder:
         if gate.is_within():
             raise TransactionError("a transaction is open, and may yet be undone; end it before checkpoint")
         self.record_what_is_pending()
-        self._checkpoint()
+        self._reloading(self._checkpoint)
 
     def record_what_is_pending(self) -> None:
         """Append a record of the holds that questions have found to have run out, if there are some."""

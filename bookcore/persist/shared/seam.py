@@ -156,6 +156,14 @@ def good_records(
     return found, None
 
 
+def has_come(wait: Callable[[], bool]) -> bool:
+    """Call what calls `SharedJournal.wait`; another history is news as well, and reading tells which."""
+    try:
+        return wait()
+    except JournalReplacedError:
+        return True
+
+
 class SharedJournal(Protocol):
     """A journal that many processes append to: what each has to do, and what is so of those that do not say otherwise.
 
@@ -190,6 +198,13 @@ class SharedJournal(Protocol):
 
         Raises: `JournalReplacedError` if there is no record at this place, `JournalDamagedError` if they do not follow.
         """
+
+    def has_other_history(self, place: Place) -> bool:
+        """Tell whether it is the calendar that was opened, and its records lead no more to *place*.
+
+        So it is after a failover to a standby that lacked the last records. A file is never another one by itself.
+        """
+        return False
 
     def head(self) -> Place:
         """Return the place of the last record."""

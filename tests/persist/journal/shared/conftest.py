@@ -81,6 +81,26 @@ def admin(postgres_server: PostgresServer) -> Iterator[Any]:
 
 
 @pytest.fixture
+def lose() -> Callable[[str, int], None]:
+    """Return a function that has a calendar in PostgreSQL lose its records after a position, as a failover may do."""
+
+    def lost(address: str, position: int) -> None:
+        from bookcore.persist.shared.databases import rebuild
+        from bookcore.persist.shared.pgschema import Address
+        from bookcore.testing.servers import execute
+
+        where = Address.of(address)
+        of_it = f"calendar = '{where.row}' AND position"
+        for table in "change", "checkpoint":
+            execute(where.server, f"DELETE FROM bookcore.{table} WHERE {of_it} > {position}")  # noqa: S608
+        head = f"SELECT position, mark FROM bookcore.change WHERE {of_it} = {position}"  # noqa: S608
+        execute(where.server, f"UPDATE bookcore.calendar SET (position, mark) = ({head}) WHERE name = '{where.row}'")  # noqa: S608
+        rebuild(address)  # the tables lack them as well
+
+    return lost
+
+
+@pytest.fixture
 def plain_user(postgres_server: PostgresServer) -> Iterator[tuple[str, str]]:
     """Return the address of an empty database for its owner, and for a user who may make a schema there and no extension."""
     database = postgres_server.new_database().rpartition("?")[0].rpartition("/")[2]

@@ -8,6 +8,7 @@ from ast import literal_eval
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any
 
@@ -219,6 +220,59 @@ def test_random_steps_dealt_to_three_calendars_have_the_outcomes_of_one(
         calendar.catch_up()
     assert heard[0] == heard[1] == heard[2]
     check_tables(address)
+
+
+@pytest.mark.parametrize("address", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("seed", range(2))
+def test_random_steps_that_are_lost_are_taken_back_in_each_calendar(
+    seed: int, opened: Callable[..., Calendar], address: str, lose: Callable[[str, int], None]
+) -> None:
+    """Again and again the last records are lost and others come; all answer as one that is opened anew, and go on as it.
+
+    A calendar that follows by the changes has the same bookings then. Its numbers are its own, as ever.
+    """
+    chance, draw = Chance(seed), random.Random(seed)
+    old, other = (opened(clock=chance.clock) for _ in range(2))
+    follower = Calendar()
+    old.subscribe(follower.apply)
+    number, reloads = 0, 0
+    for _ in range(max(8, settings().max_examples // 5)):
+        writers = [old, other]
+        for lost in True, False:
+            for _ in range(draw.randrange(30)):
+                number += 1
+                writer = draw.choice(writers)
+                writer.catch_up()
+                outcome(chance.step(number, *ids_of(writer)), writer)
+                chance.now += draw.random() < 0.2
+                if draw.random() < 0.05:
+                    writer.checkpoint()
+            if lost:
+                for calendar in old, other:
+                    calendar.barrier()
+                    calendar.catch_up()
+                writers = [opened(clock=chance.clock)]
+                lose(address, max(old._recorder.journal.origin.position, old.position - draw.randrange(20)))
+        newcomer = opened(clock=chance.clock)
+        for calendar in old, other:
+            before = calendar._recorder._histories
+            calendar.catch_up()
+            calendar.barrier()
+            calendar.check()
+            newcomer.catch_up()
+            assert answers(calendar, chance, number) == answers(newcomer, chance, number)
+            reloads += calendar._recorder._histories - before
+        assert bookings_of(follower) == bookings_of(old)
+        assert follower.resources.ids() == old.resources.ids()
+        follower.check()
+    assert reloads > 8
+    check_tables(address)
+
+
+def bookings_of(calendar: Calendar) -> list[Any]:
+    """Return what a calendar says of its bookings, in no order of its own."""
+    facts = attrgetter("id", "resource.id", "start", "end", "quantity", "fields", "status")
+    return sorted(map(facts, calendar.bookings()), key=repr)
 
 
 def ids_of(calendar: Calendar) -> tuple[list[Any], list[Any]]:

@@ -31,7 +31,6 @@ from bookcore.persist.journal.errors import (
     JournalClosedError,
     JournalDamagedError,
     JournalError,
-    JournalReplacedError,
     JournalTimeoutError,
     JournalVersionError,
     UnknownOutcomeError,
@@ -257,23 +256,9 @@ def test_a_checkpoint_is_where_a_newcomer_begins(opened: Open, admin: Any, name:
     assert opened().digest() == one.digest()
 
 
-def test_damage_and_records_taken_back_are_noticed(opened: Open, admin: Any, name: str, address: str) -> None:
-    """As by a standby that lacks the last ones, with others in their place."""
-    from bookcore.persist.shared.databases import rebuild
-
-    one, other = booked(opened, 3), opened()
-    newcomer = opened()
-    admin.execute("DELETE FROM bookcore.change WHERE calendar = %s AND position > 2", (name,))
-    head = "SELECT position, mark FROM bookcore.change WHERE calendar = %s AND position = 2"
-    admin.execute(f"UPDATE bookcore.calendar SET (position, mark) = ({head}) WHERE name = %s", (name, name))  # noqa: S608
-    rebuild(address)  # the tables lack them as well
-    newcomer = opened()
-    for _ in range(3):
-        for calendar in (one, other):
-            for call in (calendar.catch_up, calendar.lag, lambda calendar=calendar: calendar.book("room", 20, 21)):
-                with pytest.raises(JournalReplacedError, match="open the calendar anew"):
-                    call()
-        newcomer.book("room", 50 + newcomer.position, 51 + newcomer.position)
+def test_a_damaged_record_is_noticed(opened: Open, admin: Any, name: str) -> None:
+    """Whoever opens the calendar is told which one."""
+    booked(opened, 4)
     admin.execute("UPDATE bookcore.change SET record = 'x' WHERE calendar = %s AND position = 4", (name,))
     with pytest.raises(JournalDamagedError, match="record 4 is damaged"):
         opened()
