@@ -74,9 +74,9 @@ class Weeks:
         # True: every week without exceptions is open throughout; False: closed throughout; None: neither
         self._always: bool | None = True if whole else None if openings else False
         slack = timedelta(days=0 if zone is None else 2)
-        self.longest: timedelta | None = None if whole else longest_opening(week, by_day) + slack
         # the same for openings without an exception
-        self._usual: timedelta | None = None if whole else longest_opening(week, {}) + slack
+        self._usual: timedelta | None = None if whole else longest(openings) + slack
+        self.longest: timedelta | None = None if whole else longest(openings + openings_near(week, by_day)) + slack
         touched = {(day + near) // 7 for day in by_day for near in range(-_DAYS_AFTER, _DAYS_BEFORE + 1)}
         self._exceptional = tuple(sorted(touched))  # the weeks that an exception may affect
         self.kept: dict[int, _Week] = {}
@@ -214,9 +214,9 @@ def merged_openings(week: tuple[Day, ...], by_day: Mapping[int, Day], first: int
     return merged(openings)
 
 
-def longest_opening(week: tuple[Day, ...], by_day: Mapping[int, Day]) -> timedelta:
-    """Return the longest opening, in wall-clock time, of a rule that closes every week. O(exceptions)."""
-    openings = merged_openings(week, {}, -7, 14)
+def openings_near(week: tuple[Day, ...], by_day: Mapping[int, Day]) -> list[Piece]:
+    """Return the openings near exceptions, of a rule that closes every week. O(exceptions)."""
+    openings: list[Piece] = []
     days = sorted(by_day)
     first = 0
     for index, day in enumerate(days):
@@ -224,6 +224,11 @@ def longest_opening(week: tuple[Day, ...], by_day: Mapping[int, Day]) -> timedel
         if index + 1 == len(days) or days[index + 1] - day > 20:
             openings += merged_openings(week, by_day, days[first] - 10, day + 11)
             first = index + 1
+    return openings
+
+
+def longest(openings: Iterable[Piece]) -> timedelta:
+    """Return how long the longest opening is, in wall-clock time."""
     return max((closes - opens for opens, closes in openings), default=timedelta(0))
 
 
