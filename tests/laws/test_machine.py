@@ -36,8 +36,12 @@ def test_stores_and_oracle_agree_at_their_usual_sizes(bounds: Any) -> None:
     run_state_machine_as_test(walk, settings=settings(max_examples=MOST // 5))
 
 
-@pytest.mark.parametrize("at", range(len(families())), ids=[str(family) for family in families()])
-def test_stores_and_oracle_agree_with_every_family_of_keys(at: int) -> None:
+OTHERS = [family for family in families() if str(family) not in ("int", "aware", "own")]
+"""The families of keys that have no more histories of their own above, of which these would be the first few."""
+
+
+@pytest.mark.parametrize("at", range(len(OTHERS)), ids=map(str, OTHERS))
+def test_stores_and_oracle_agree_with_every_other_family_of_keys(at: int) -> None:
     """Each family takes one of the bounds; all of them together take both."""
-    walk = machine(MemoryStore, TreeStore, SortedStore, bounds=("[)", "[]")[at % 2], keys=families()[at])
+    walk = machine(MemoryStore, TreeStore, SortedStore, bounds=("[)", "[]")[at % 2], keys=OTHERS[at])
     run_state_machine_as_test(walk, settings=settings(max_examples=max(MOST // 10, 3)))
