@@ -135,7 +135,7 @@ def forged(rows: int, bomb: str) -> Iterator[tuple[str, list[Section]]]:
 
 # -- what they do ----------------------------------------------------------------------------------
 
-ROWS = 60
+ROWS = 20
 BASE, A_BYTE = 40 << 20, 1000
 """What may be used of memory: about 250 bytes for each of the values that a file may describe, and the calendar itself."""
 
