@@ -61,8 +61,7 @@ class HoldExam:
             assert ask()
         calendar.check()
 
-    @pytest.mark.parametrize("bounds", BOUNDS)
-    @pytest.mark.parametrize("buffer", [None, 1])
+    @pytest.mark.parametrize(("bounds", "buffer"), [("[)", 1), ("[]", None)])
     def test_many_holds_of_a_pool_that_run_out_at_once_are_gone(
         self, store: Any, bounds: Any, buffer: int | None
     ) -> None:
