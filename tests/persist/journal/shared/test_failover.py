@@ -301,8 +301,15 @@ def test_who_is_ahead_of_the_new_primary_notices_and_reloads(
     alone.add_resource(Resource("room"))
     changed = threading.Event()
     follower.subscribe(lambda change: changed.set())
+    amidst = opened(both(pair))
+    block = amidst.transaction()
+    block.__enter__()
+    amidst.book("room", 3, 4)
     primary.kill()
     standby.promote()
+    with pytest.raises(UnknownOutcomeError):  # as the connection broke
+        block.__exit__(None, None, None)
+    assert (amidst.position, amidst.digest()) == (4, digest)
     assert reads._recorder.journal.has_other_history(one._recorder.place)
     newcomer = opened(both(pair))
     assert newcomer.position == 2
@@ -323,11 +330,11 @@ def test_who_is_ahead_of_the_new_primary_notices_and_reloads(
         newcomer.catch_up()
     follower.wait_for(newcomer.position, 60)
     again = opened(both(pair))
-    for calendar in (*calendars, follower):
-        calendar.catch_up()
+    for calendar in (*calendars, follower, amidst):
+        despite_broken_connections(calendar.catch_up)
         assert (calendar.position, calendar.digest()) == (again.position, again.digest())
     told = [record for record in caplog.records if "has another history than memory" in record.message]
-    assert len(told) == len(calendars) + 1
+    assert len(told) == len(calendars) + 2
     assert told[0].args[1:] == (2, 0)  # type: ignore[index]
     with pytest.raises(JournalError, match="no calendar 'berlin-late'"):
         opened(late, create=False)

@@ -237,8 +237,8 @@ def test_a_follower_reloads_and_says_so(
     assert all("2 changes were taken back, and 0 came" in each for each in told_of)
 
 
-def test_an_open_transaction_ends_with_an_error_and_a_what_if_stays(opened: Open, lose: Lose, address: str) -> None:
-    """Neither is reloaded amidst; the next call outside reloads."""
+def test_a_what_if_stays_in_the_history_in_which_it_began(opened: Open, lose: Lose, address: str) -> None:
+    """The next call after it reloads."""
     one = booked(opened, 4)
     block = one.what_if()
     block.__enter__()
