@@ -161,6 +161,18 @@ def take(values: Any, places: Sequence[Any]) -> tuple[Any, ...]:
     return taker(places)(values)
 
 
+def places_by(place_of: Any, values: Sequence[Any]) -> array[int]:
+    """Return what a mapping has for each value, `PART` values at a time. O(n).
+
+    >>> places_by({"a": 0, "b": 1}, "ba")
+    array('I', [1, 0])
+    """
+    places = array("I")
+    for at in range(0, len(values), PART):
+        places += array("I", take(place_of, values[at : at + PART]))
+    return places
+
+
 def taker(places: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
     """Return a function that does what `take` does, for several columns in turn. O(n).
 

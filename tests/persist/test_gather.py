@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from array import array
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,3 +97,23 @@ def test_a_table_of_keys_is_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_column_of_none_is_written_as_it_is_in_general(count: int) -> None:
     """Whether its type is known or has to be found out."""
     assert encode_column([None] * count, type(None)) == encode_column([None] * count)
+
+
+def test_columns_of_a_snapshot_are_gone_before_the_collector_walks_them(tmp_path: Path) -> None:
+    """It would walk all of them within one call of a thread that books meanwhile."""
+    calendar, longest = filled(), list[int]()
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            longest.append(max((len(each) for each in gc.get_objects(generation=0) if type(each) is list), default=0))
+
+    gc.collect()
+    threshold = gc.get_threshold()
+    gc.callbacks.append(note)
+    gc.set_threshold(1)
+    try:
+        calendar.snapshot(tmp_path / "file")
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(note)
+    assert longest and max(longest) < len(calendar)

@@ -26,7 +26,7 @@ from operator import attrgetter
 from types import NoneType
 from typing import Any, NamedTuple, TypeAlias
 
-from bookcore.index.dictionary_column import PART, DictionaryColumn, are_below, take
+from bookcore.index.dictionary_column import PART, DictionaryColumn, are_below, places_by
 from bookcore.index.lanes import most_bits
 from bookcore.model.errors import attempt
 from bookcore.persist.codec.blob import MAX_DEPTH, BlobReader, BlobWriter, Unreadable, Unwritable, width_for
@@ -381,11 +381,14 @@ def table_of_naive_datetimes(values: list[Any]) -> Table | None:
         return None
     distinct: set[Any] = set()
     for at in range(0, len(values), PART):  # no other thread runs within
-        distinct.update(values[at : at + PART])
-    if None in distinct or any(key.tzinfo is not None for key in distinct) or any(map(_fold, values)):
+        part = values[at : at + PART]
+        distinct.update(part)
+        if None in distinct or any(map(_fold, part)):
+            return None
+    if any(key.tzinfo is not None for key in distinct):
         return None
     table = sorted(distinct)
-    return table, array("I", take(dict(zip(table, range(len(table)), strict=True)), values))
+    return table, places_by(dict(zip(table, range(len(table)), strict=True)), values)
 
 
 def _repeats(values: list[Any], tokens: Callable[[list[Any]], Iterable[Hashable]]) -> bool:
@@ -401,4 +404,4 @@ def _repeats(values: list[Any], tokens: Callable[[list[Any]], Iterable[Hashable]
 def _numbered(things: Iterable[Any]) -> tuple[dict[Any, int], array[Any]]:
     """Return the distinct things in order of appearance, each with its number, and the number of each row."""
     numbers: defaultdict[Any, int] = defaultdict(count().__next__)
-    return numbers, array("I", take(numbers, tuple(things)))
+    return numbers, places_by(numbers, things if isinstance(things, list) else list(things))

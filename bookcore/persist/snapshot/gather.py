@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import chain, compress, repeat
-from operator import attrgetter, is_, is_not, itemgetter, rshift
+from operator import attrgetter, is_not, itemgetter, rshift
+from struct import Struct
 from types import NoneType
 from typing import Any, NamedTuple, Protocol
 
@@ -33,6 +34,7 @@ from bookcore.stores.memory.store import MemoryStore
 from bookcore.stores.record import ResourceRecord
 
 _MISSING = object()
+_PLACE = Struct("I")
 
 
 class Rows(NamedTuple):
@@ -84,7 +86,9 @@ def read(calendar: CalendarState, path: object) -> Rows:
     active: dict[int, Any] = {id(event): event._seq for event in listed}
     tags = [(label, bits.value()) for label, bits in registry.tags.items()]
     rules = [(hours, bits.value()) for hours, bits in calendar.hours.by_rule.items()]
-    crowded = [place for place, record in enumerate(records) if record.crowded and _is_crowded(calendar, record)]
+    crowded = []
+    if registry.pooled.value():  # no other resource can be crowded
+        crowded = [place for place, record in enumerate(records) if record.crowded and _is_crowded(calendar, record)]
     last, last_closure, fast_type = ledger.last, calendar.closures.last_id, calendar.keys.plain
     return Rows(
         records, columns, ids, objects, until, expired, closures, active, tags, rules, last, last_closure, fast_type, crowded
@@ -205,15 +209,13 @@ def _resources(
 ) -> Resources:
     kinds: list[int] = []
     attributes: list[Any] = []
-    ids, capacities, before, after = columns = [list(map(attrgetter(name), records)) for name in _FACTS]
-    resources = [record.resource for record in records]
-    types = set(map(type, resources))
+    # loops of Python take no longer than loops in C here, and other threads may run in between
+    ids, capacities = [record.id for record in records], [record.capacity for record in records]
+    before, after = [record.before for record in records], [record.after for record in records]
+    types = {type(record.resource) for record in records}
     for each in types:
         _check_carried(each, path)
-    if types == {Resource} and all(
-        all(map(is_, map(attrgetter(f"_bookcore_{name}"), resources), column))  # the slots, which properties read
-        for name, column in zip(_FACTS, columns, strict=True)
-    ):  # most often, and told a column at a time
+    if types == {Resource} and all(map(_is_as_registered, records)):  # most often
         kinds, attributes = [classes.place(Resource)] * len(ids), [None] * len(ids)
         return Resources(ids, kinds, capacities, before, after, attributes)
     for record in records:
@@ -221,6 +223,17 @@ def _resources(
         kinds.append(classes.place(cls))
         attributes.append(found)
     return Resources(ids, kinds, capacities, before, after, attributes)
+
+
+def _is_as_registered(facts: _Registered) -> bool:
+    """Tell whether a `Resource` has, in the slots that its properties read, what the calendar read of it."""
+    resource = facts.resource
+    return (
+        resource._bookcore_id is facts.id
+        and resource._bookcore_capacity is facts.capacity
+        and resource._bookcore_before is facts.before
+        and resource._bookcore_after is facts.after
+    )
 
 
 def describe(facts: _Registered, path: object, key: Callable[[Any], Any] | None) -> tuple[Any, Any]:
@@ -235,7 +248,7 @@ def describe(facts: _Registered, path: object, key: Callable[[Any], Any] | None)
 def _description(facts: _Registered, path: object, key: Callable[[Any], Any] | None) -> tuple[Any, Any]:
     resource = facts.resource
     cls: Any = type(resource)
-    if cls is Resource and all(getattr(resource, name) is getattr(facts, name) for name in _FACTS):
+    if cls is Resource and _is_as_registered(facts):
         return cls, None
     if isinstance(resource, Resource):
         return cls, _attributes(resource, facts)
@@ -294,15 +307,12 @@ def by_text(values: Mapping[Any, Any]) -> dict[str, Any] | None:
 
 @dataclass(slots=True)
 class _Columns:
-    """The rows of all bookings, resource after resource: edges (start, end, start ...), numbers, quantities (None: all 1).
-
-    ``counts`` has the number of rows of each resource, and ``edges`` their edges in any number of parts.
-    """
+    """The rows of all bookings: the edges (start, end, start ...) of each resource, all numbers, quantities."""
 
     edges: Sequence[Sequence[Any]]
     seqs: Sequence[int]
     quantities: list[int] | None
-    counts: list[int]
+    """None: all are 1."""
 
 
 def _copied(store: Any, records: list[ResourceRecord]) -> _Columns:
@@ -310,12 +320,12 @@ def _copied(store: Any, records: list[ResourceRecord]) -> _Columns:
     if isinstance(store, MemoryStore):
         columns = store.columns(records)
         if columns is not None:
-            edges, seqs, counts = columns
-            return _Columns(edges, seqs, None, counts)
+            edges, seqs = columns
+            return _Columns(edges, seqs, None)
     found = [store.overlapping(record, None, None) if record.active_count else () for record in records]
     rows = list(chain.from_iterable(found))
     numbers, quantities = (list(map(itemgetter(at), rows)) for at in (2, 3))
-    return _Columns([row[:2] for row in rows], numbers, quantities, list(map(len, found)))
+    return _Columns([[key for row in own for key in row[:2]] for own in found], numbers, quantities)
 
 
 def _in_order(seqs: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -352,8 +362,10 @@ def _bookings(copies: Rows, classes: ClassNames, numbered: bool) -> tuple[Sequen
     """Return the numbers of the bookings, and a row for each; see `gather`."""
     rows, ids, objects, fast_type = copies.columns, copies.ids, copies.objects, copies.fast_type
     count, seqs, quantities = len(rows.seqs), rows.seqs, rows.quantities
-    places: Any = array("I", chain.from_iterable(map(repeat, range(len(rows.counts)), rows.counts)))
-    edges = list(chain.from_iterable(rows.edges))
+    places, edges = array("I"), list[Any]()
+    for place, own in enumerate(rows.edges):  # no loop in C, within which no other thread runs
+        places.frombytes(_PLACE.pack(place) * (len(own) >> 1))
+        edges += own
     keys = _key_table(edges) if numbered and not objects and fast_type is datetime else None
     starts, ends = (edges[::2], edges[1::2]) if keys is None else ([], [])
     if not numbered:

@@ -83,10 +83,12 @@ def save_bytes(calendar: CalendarState, name: str, *, store_id: bytes, rows: Row
 
 
 def _encoded(calendar: CalendarState, name: str, store_id: bytes, rows: Rows | None) -> tuple[Facts, list[Section]]:
-    with garbage_paused(), told_as_unwritable(name):
+    def encode() -> tuple[Facts, list[Section]]:
         state = gather(calendar, name, rows, numbered=True)
-        sections = encode_state(state)
-        return Facts(store_id, state.last_sequence, len(state.bookings.ids), VERSION), sections
+        return Facts(store_id, state.last_sequence, len(state.bookings.ids), VERSION), encode_state(state)
+
+    with garbage_paused(), told_as_unwritable(name):
+        return encode()  # its columns are gone before the collector could walk them
 
 
 def load(
