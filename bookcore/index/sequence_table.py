@@ -14,7 +14,6 @@ Invariant: part p holds the keys from ``p << SHIFT`` on; ``empty[p]`` of its pla
 from __future__ import annotations
 
 from array import array
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 
 SHIFT = 10
@@ -110,7 +109,8 @@ class SequenceTable:
                 self[key] = value
             return
         table = array("I", [NOTHING]) * (most + 1)
-        deque(map(table.__setitem__, keys, values), maxlen=0)
+        for key, value in zip(keys, values, strict=True):
+            table[key] = value
         left = len(table) - len(keys)  # places that hold nothing, mostly one
         for at in range(0, len(table), SIZE):
             part = table[at : at + SIZE]

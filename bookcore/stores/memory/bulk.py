@@ -183,7 +183,8 @@ def _numbers(records: Sequence[ResourceRecord]) -> array[int]:
 def _bins(ranks: array[int], ordinals: array[int], count: int) -> list[array[int]]:
     """Return an array of ordinals for each of so many keys."""
     bins = [array("I") for _ in range(count)]
-    deque(map(array.append, map(bins.__getitem__, ranks), ordinals), maxlen=0)
+    for rank, ordinal in zip(ranks, ordinals, strict=True):
+        bins[rank].append(ordinal)
     return bins
 
 
