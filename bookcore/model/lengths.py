@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from decimal import Context, Decimal, localcontext
-from math import inf, nextafter, ulp
+from math import inf, isinf, nextafter, ulp
 from numbers import Number
 from typing import Any
 
@@ -269,8 +269,12 @@ def _last_end(key: Any, after: Any, closed: bool) -> float:
     """Return the last float from which ``end + after`` is not beyond a key, or with *closed* the first from which it is."""
     after = python_number(after)
     bound = float(key)
+    if isinf(bound):  # there is no next float
+        return bound
     while not (bound < key if closed else bound <= key):
         bound = nextafter(bound, -inf)
+    if isinf(bound):  # the key is the first float of all
+        return nextafter(bound, inf)
     end: float = bound - after + ulp(bound) / 2  # a sum that is so far beyond is rounded to the bound
     while end + after > bound:
         end = nextafter(end, -inf)

@@ -20,6 +20,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from bookcore import Calendar, ConflictError, KeyTypeError, MemoryStore, Resource
+from bookcore.model.lengths import _last_end
 from bookcore.stores.sorted import SortedStore
 from bookcore.stores.tree import TreeStore
 from bookcore.testing import ListStore
@@ -195,3 +196,19 @@ def test_what_decimals_block_is_the_same_in_every_context(make: Any, capacity: i
         calendar.remove_booking(moved)
     calendar.check()
     assert check_span(calendar, Decimal("1234.5678"), Decimal("2345.6789"), capacity)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("length", [0.0, 0.5, 1, Fraction(1, 3)])
+@pytest.mark.parametrize("key", [inf, -inf, 1.7976931348623157e308, -1.7976931348623157e308, 5e-324, 0.0])
+def test_beside_the_last_floats_there_is_a_first_start_and_a_last_end(key: float, length: Any, closed: bool) -> None:
+    """Beyond infinity there is no float; a buffer of 0.0 moves nothing."""
+    end, start = _last_end(key, length, closed), -_last_end(-key, length, closed)
+    if key in (inf, -inf):
+        assert (end, start) == (key, key)
+    elif closed:
+        assert end + length >= key > nextafter(end, -inf) + length
+        assert start - length <= key < nextafter(start, inf) - length
+    else:
+        assert end + length <= key < nextafter(end, inf) + length
+        assert start - length >= key > nextafter(start, -inf) - length
