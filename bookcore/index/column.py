@@ -6,6 +6,10 @@
 An insertion is one bisect and two short moves of memory; a question, one bisect and a slice. The numbers are in an array,
 which holds them side by side, where a list would hold pointers to objects that lie anywhere in memory.
 
+The keys are a tuple, because a full collection of Python's garbage collector walks through every list, and not through
+tuples of plain values. An entry that is inserted or deleted alone makes a list of them, which further ones change in place;
+the next insertion of many makes it a tuple again.
+
 A column whose keys are all equal cannot be cut, so it may be of any length. Past the limit of the index it is *uniform*: it
 also has a bitmap of its ordinals, which is the answer to every question about it.
 
@@ -41,7 +45,7 @@ class Column:
     __slots__ = ("bits", "keys", "numbers")
 
     def __init__(self, keys: Iterable[Any] = (), numbers: Iterable[int] = ()) -> None:
-        self.keys = list(keys)
+        self.keys: list[Any] | tuple[Any, ...] = tuple(keys)
         self.numbers = array("I", numbers)
         self.bits: int | None = None
 
@@ -50,7 +54,7 @@ class Column:
 
     def fill_lists(self, keys: Sequence[Any], numbers: Sequence[array[int]]) -> None:
         """Replace the content by some keys, in order, and the array of ordinals of each, which may be empty. O(n), in C."""
-        self.keys = list(chain.from_iterable(map(repeat, keys, map(len, numbers))))
+        self.keys = tuple(chain.from_iterable(map(repeat, keys, map(len, numbers))))
         self.numbers = array("I", b"".join(numbers))
         self.bits = None
 
@@ -70,8 +74,15 @@ class Column:
         """Insert an entry at the place that `place_for` returned. Compares nothing."""
         if self.bits is not None:
             self.bits |= 1 << number
-        self.keys.insert(place, key)
+        self._listed().insert(place, key)
         self.numbers.insert(place, number)
+
+    def _listed(self) -> list[Any]:
+        """Have the keys be a list, which may be changed in place, and return it. O(n) if they were a tuple."""
+        keys = self.keys
+        if isinstance(keys, tuple):
+            keys = self.keys = list(keys)
+        return keys
 
     def insert_all(self, entries: Sequence[Any]) -> None:
         """Insert entries, given as key, ordinal, key, ordinal ... O(entries x log n), and as `insert`."""
@@ -79,11 +90,12 @@ class Column:
             for key, number in zip(entries[::2], entries[1::2], strict=True):
                 self.insert(self.place_for(key), key, number)
             return
-        keys, numbers = self.keys, self.numbers
+        keys, numbers = self._listed(), self.numbers
         for key, number in zip(entries[::2], entries[1::2], strict=True):
             place = bisect_right(keys, key)
             keys.insert(place, key)
             numbers.insert(place, number)
+        self.keys = tuple(keys)
 
     def find(self, key: Any, number: int) -> int:
         """Return the place of an entry, or -1. O(log n + entries with this key)."""
@@ -101,7 +113,7 @@ class Column:
         """Remove the entry at the place that `find` returned. Compares nothing."""
         if self.bits is not None:
             self.bits = self.bits ^ 1 << self.numbers[place] if len(self.keys) > 1 else None
-        del self.keys[place], self.numbers[place]
+        del self._listed()[place], self.numbers[place]
 
     # -- many entries ------------------------------------------------------------------------------
 
@@ -152,12 +164,13 @@ class Column:
         other = Column(self.keys[place:], self.numbers[place:])
         if not place:
             other.bits, self.bits = self.bits, None
-        del self.keys[place:], self.numbers[place:]
+        self.keys = tuple(self.keys[:place])
+        del self.numbers[place:]
         return other
 
     def join(self, other: Column) -> None:
         """Put the entries of *other*, whose keys come after these, behind these; neither is uniform. Compares nothing."""
-        self.keys += other.keys
+        self.keys = (*self.keys, *other.keys)
         self.numbers += other.numbers
 
     def make_uniform(self) -> None:

@@ -681,7 +681,7 @@ class OccupancyIndex:
             right = heads[at] if at < len(heads) else None
             for column, more, is_low in ((chunk.starts, late[0], not closed), (chunk.ends, late[1], closed)):
                 column.check()
-                for key in column.keys + more.keys:
+                for key in (*column.keys, *more.keys):
                     must(left is None or (not key < left if is_low else left < key), f"a key of chunk {at} lies before it")
                     must(right is None or (key < right if is_low else not right < key), f"a key of chunk {at} lies after it")
             length = (self.size >> 3) + 1

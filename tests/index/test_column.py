@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from array import array
 
 from hypothesis import given
@@ -131,3 +132,15 @@ def test_an_ordinal_is_found_whose_bytes_also_lie_across_two_others() -> None:
     numbers = [256, 1, 65_536, 1 << 24, 257]
     column = Column([5] * 5, numbers)
     assert [column.find(5, number) for number in numbers] == [0, 1, 2, 3, 4]
+
+
+def test_a_column_that_many_entries_were_put_into_costs_the_garbage_collector_nothing() -> None:
+    """A full collection does not walk through its keys: not where it was filled at once, nor after it was cut and joined."""
+    column = Column([3, 5, 7], [0, 1, 2])
+    column.delete(column.find(5, 1))
+    column.insert_all([4, 8, 5, 9, 6, 10])
+    other = column.cut(2)
+    columns = [column, other, filled(pairs_of([2, 3]), "lists"), Column([1, 2], [3, 4])]
+    columns[-1].join(Column([3], [5]))
+    gc.collect()
+    assert [gc.is_tracked(each.keys) for each in columns] == [False] * 4
