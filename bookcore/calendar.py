@@ -1045,7 +1045,7 @@ class Calendar(Generic[R, K, E]):
         >>> list(calendar.gaps(room, 8, 18)), list(calendar.gaps(room, 8, 18, at_least=2))
         ([(8, 9), (12, 13), (15, 18)], [(15, 18)])
         """
-        return self._free_time.gaps(resource, start, end, at_least=at_least, quantity=quantity)
+        return self._free_time.gaps(resource, start, end, at_least, quantity)
 
     def next_available(
         self, resource: R | Id, after: K, length: Any, *, quantity: int = 1
@@ -1066,7 +1066,7 @@ class Calendar(Generic[R, K, E]):
         >>> calendar.next_available(room, 10, 1), calendar.next_available(room, 10, 2)
         ((12, 13), (15, 17))
         """
-        return self._free_time.next_available(resource, after, length, quantity=quantity)
+        return self._free_time.next_available(resource, after, length, quantity)
 
     def nearest(
         self, resource: R | Id, start: K | None, end: K | None, *, quantity: int = 1
@@ -1086,7 +1086,7 @@ class Calendar(Generic[R, K, E]):
         >>> calendar.nearest(room, 11, 13)
         ((7, 9), (15, 17))
         """
-        return self._free_time.nearest(resource, start, end, quantity=quantity)
+        return self._free_time.nearest(resource, start, end, quantity)
 
     @overload
     def common_gaps(

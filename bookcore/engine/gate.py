@@ -40,7 +40,7 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 from weakref import WeakSet, ref
 
 from bookcore.engine.log import Log, this_thread
@@ -48,7 +48,6 @@ from bookcore.model.errors import RecursiveCallError, TransactionError
 
 IDLE, DECIDING, CHANGING = 0, 1, 2
 
-P = ParamSpec("P")
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
@@ -155,18 +154,18 @@ class Block:
             self._over.release()
 
 
-def question(function: Callable[Concatenate[Any, P], T], ticks: bool = True) -> Callable[Concatenate[Any, P], T]:
+def question(function: Callable[[Any, *Ts], T], ticks: bool = True) -> Callable[[Any, *Ts], T]:
     """Have a function or method, whose first argument has a ``gate``, run by `Gate.ask`."""
 
     @wraps(function)
-    def asked(owner: Any, /, *args: P.args, **options: P.kwargs) -> T:
+    def asked(owner: Any, /, *args: *Ts) -> T:
         gate: Gate = owner.gate
-        return gate.ask(ticks, function, owner, *args, **options)
+        return gate.ask(ticks, function, owner, *args)
 
     return asked
 
 
-def inspection(function: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
+def inspection(function: Callable[[Any, *Ts], T]) -> Callable[[Any, *Ts], T]:
     """Do what `question` does, without looking whether holds have run out: the clock is not called."""
     return question(function, ticks=False)
 
@@ -217,7 +216,7 @@ class Gate:
             return self.block is not block
         return block.is_mine()
 
-    def ask(self, ticks: bool, function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+    def ask(self, ticks: bool, function: Callable[[*Ts], T], *args: *Ts) -> T:
         """Call a function that asks something, with the lock held. *ticks*: holds may run out first.
 
         Questions may be nested. Raises: `RecursiveCallError` in the midst of a change by this thread.
@@ -239,7 +238,7 @@ class Gate:
                                     self.tick()
                                 elif self.torn:
                                     self.settle()
-                            return function(*args, **options)
+                            return function(*args)
                         finally:
                             self.depth = depth
                             if not (depth or self.mode):  # else the outer call delivers, which still has the lock

@@ -87,9 +87,7 @@ class FreeTime:
         return listing.window(self._state, [record], start, end, low, high).tell_all(steps)
 
     @question
-    def gaps(
-        self, resource: Any, start: Any, end: Any, *, at_least: Any = None, quantity: int = 1
-    ) -> Iterator[tuple[Any, Any]]:
+    def gaps(self, resource: Any, start: Any, end: Any, at_least: Any, quantity: int) -> Iterator[tuple[Any, Any]]:
         """See `Calendar.gaps`."""
         record, low, high = self._asked(resource, start, end)
         quantity = check_quantity(quantity)
@@ -102,9 +100,7 @@ class FreeTime:
         return self._answers(window.tell_all(_long_enough(gaps, at_least)), record.hours is not None)
 
     @question
-    def next_available(
-        self, resource: Any, after: Any, length: Any, *, quantity: int = 1
-    ) -> tuple[Any, Any] | None:
+    def next_available(self, resource: Any, after: Any, length: Any, quantity: int) -> tuple[Any, Any] | None:
         """See `Calendar.next_available`."""
         record, low, _ = self._asked(resource, after, None)
         if low is None:
@@ -116,7 +112,7 @@ class FreeTime:
 
     @question
     def nearest(
-        self, resource: Any, start: Any, end: Any, *, quantity: int = 1
+        self, resource: Any, start: Any, end: Any, quantity: int
     ) -> tuple[tuple[Any, Any] | None, tuple[Any, Any] | None]:
         """See `Calendar.nearest`."""
         record, low, high = self._asked(resource, start, end)
