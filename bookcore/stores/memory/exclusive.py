@@ -103,13 +103,10 @@ class ExclusiveIndex:
             self.intervals = intervals = self._chunked(intervals.closed, intervals.edges, intervals.values)
         elif chunked and count <= self.sizes.split // 4:
             self.intervals = intervals = make_intervals(intervals.closed, intervals.edges, intervals.values)
-        self._publish()
+        self.edges = self._readable_edges()
 
     def _chunked(self, closed: bool, edges: Sequence[Any], seqs: Sequence[int]) -> ChunkedIntervals:
         return ChunkedIntervals(closed, edges, seqs, self.sizes.split, self.sizes.fan)
-
-    def _publish(self) -> None:
-        self.edges = self._readable_edges()
 
     def _readable_edges(self) -> tuple[Any, ...] | None:
         intervals = self.intervals
@@ -125,7 +122,7 @@ class ExclusiveIndex:
             self.intervals = self._chunked(closed, edges, seqs)
         else:
             self.intervals = make_intervals(closed, edges, seqs)
-        self._publish()
+        self.edges = self._readable_edges()
 
     def repair(self, keeps: Callable[[int], bool]) -> list[tuple[Any, Any]]:
         """Keep these rows only, after a change was cut off; return their spans in order, None for unbounded. O(m)."""
