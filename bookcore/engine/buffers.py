@@ -107,9 +107,9 @@ class Buffers:
 
     def blocked(self, low: Any, high: Any, quantity: int) -> int:
         """Return a bitmap of the resources of which a buffer cannot be added to the keys. O(1), or O(lengths)."""
-        keys = [key for key in (low, high) if key is not None]
-        if not keys or not self._by_lengths:
+        if not self._by_lengths or (low is None and high is None):
             return 0
+        keys = [key for key in (low, high) if key is not None]
         kind = type(keys[0])
         exact = type(keys[-1]) is kind  # numbers of several types may be mixed
         resources = self._incompatible.get(kind) if exact else None
