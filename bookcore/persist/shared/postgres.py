@@ -345,12 +345,7 @@ class PostgresJournal(SharedJournal):
         return Place(*found[0])
 
     def has_other_history(self, place: Place) -> bool:
-        """See `SharedJournal.has_other_history`. A standby that lacks a record may only be behind.
-
-        Not for partitions: they would be of two histories while one of them is reloaded and another is not.
-        """
-        if self._where.partition is not None or self._where.is_directory:
-            return False
+        """See `SharedJournal.has_other_history`. A standby that lacks a record may only be behind."""
         ask = """SELECT bounds, origin::bigint,
                      (SELECT coalesce(min(position), 0)::bigint FROM bookcore.change WHERE calendar = name),
                      (SELECT mark::bigint FROM bookcore.change WHERE calendar = name AND position = %s), pg_is_in_recovery()

@@ -195,7 +195,7 @@ class SharedRecorder:
         except JournalReplacedError as exc:
             self.journal.unlock()
             reload(self, place, exc)
-            raise JournalReplacedError.after_reload(self.journal.name, "nothing was changed; call again") from exc
+            raise JournalReplacedError.after_reload(self.journal.spot, "nothing was changed; call again") from exc
 
     def _locked(self, until: float) -> Sequence[Stored]:
         journal = self.journal
@@ -330,7 +330,7 @@ class SharedRecorder:
             self.catch_up()
             if self._histories != histories:
                 way = f"record {brief(position)} of it may be another one than was waited for"
-                raise JournalReplacedError.after_reload(self.journal.name, way)
+                raise JournalReplacedError.after_reload(self.journal.spot, way)
             if self.place == place and self.journal.lag(place):  # else it was told too early, as by a server that is ahead
                 self.catch_up()
                 if self.place == place:

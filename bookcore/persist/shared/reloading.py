@@ -74,11 +74,11 @@ def reload(recorder: Any, place: Place, error: JournalReplacedError) -> None:
             raise
         except Exception as exc:  # the code of the program's keys, classes and indexes may fail in any way
             what = f"it has another history than memory, which could not be taken over ({failure(exc)})"
-            raise JournalReplacedError(journal.name, f"{what}; open the calendar anew") from exc
+            raise JournalReplacedError(journal.spot, f"{what}; open the calendar anew") from exc
     logging.getLogger("bookcore").warning(
         "%s has another history than memory, as after a failover to a standby that lacked the last records: "
         "%d changes were taken back, and %d came",
-        journal.name, *counts,
+        journal.spot, *counts,
     )  # fmt: skip
 
 

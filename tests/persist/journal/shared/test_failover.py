@@ -346,3 +346,74 @@ def test_who_is_ahead_of_the_new_primary_notices_and_reloads(
             assert type(refused.value) is JournalReplacedError, call
             assert not refused.value.reloaded
         opened(late)
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_partitions_that_are_ahead_of_the_new_primary_reload_each(pair: Pair, opened: Open, follow: bool) -> None:
+    """A command of one raises once for that; one of several at most once for each, and then takes all."""
+    primary, standby = pair
+    divided = f"{both(pair)}&partitions=2"
+    rooms = [in_partition(number, part) for number in range(2) for part in range(2)]
+    calendars: list[Any] = [opened(divided, follow=follow) for _ in range(3)]
+    one, other, third = calendars
+    for room in rooms:
+        one.add_resource(Resource(room))
+    one.book(rooms[0], 0, 1, id="early")
+    one.book(rooms[2], 0, 1, id="released")
+    primary.execute("ALTER SYSTEM SET synchronous_standby_names = ''")
+    primary.execute("SELECT pg_reload_conf()")
+    cut_off(standby)
+    one.remove_booking("released")
+    late = next(name for name in map("late {}".format, count()) if partition_of(name, 2) == 1)
+    one.add_resource(Resource(late))
+    with one.transaction():
+        for room in (*rooms, late):
+            one.book(room, 5, 6, id=f"lost {room}")
+    for calendar in calendars:
+        calendar.catch_up()
+    early = one.get("early")
+    primary.kill()
+    standby.promote()
+    newcomer: Any = opened(divided)
+    newcomer.book(rooms[1], 5, 7, id="theirs")
+
+    def in_the_end(call: Callable[[], Any]) -> int:
+        """Call until it succeeds; return how many reloads it told of."""
+        told = 0
+        for _ in range(12):
+            try:
+                call()
+            except JournalReplacedError as error:
+                assert error.reloaded
+                told += 1
+            except JournalError:  # a broken connection
+                pass
+            else:
+                return told
+        raise AssertionError("it does not go on")
+
+    assert in_the_end(lambda: one.book(rooms[0], 8, 9, id="mine")) == 1 or follow
+    with pytest.raises(ConflictError):
+        despite_broken_connections(lambda: newcomer.book(rooms[0], 8, 9))
+
+    def block() -> None:
+        with other.transaction():
+            for room in rooms:
+                other.book(room, 10, 11, id=f"again {room}")
+
+    assert in_the_end(block) <= 3
+    for calendar in (*calendars, newcomer):
+        in_the_end(calendar.catch_up)
+    for calendar in (*calendars, newcomer):
+        assert calendar.digest() == newcomer.digest()
+        assert calendar.resources.ids() == rooms
+        assert {event.id for event in calendar.bookings()} == {
+            "early", "released", "theirs", "mine", *(f"again {room}" for room in rooms)
+        }  # fmt: skip
+        calendar.check()
+    assert early.owns_lock
+    again: Any = opened(divided)
+    assert again.digest() == newcomer.digest()
+    in_the_end(lambda: one.add_resource(Resource(late), if_exists="return"))
+    third.catch_up()
+    assert third.resources.ids() == [*rooms, late]
