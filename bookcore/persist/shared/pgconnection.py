@@ -27,9 +27,10 @@ SELECT set_config(name, wanted, false) FROM pg_settings JOIN (VALUES
 USING (name) WHERE source = 'default'
 """
 """Has the server notice in time that this machine is gone, which may have the lock. What others have set stays."""
-_SMALL = "SET jit = off;"
-"""Has the server compile no plan. A reader looks rows up by keys (`projection.BY_KEYS`), which rates any scan so high that
-the server would compile even that of a small table; to compile it takes longer than the scan."""
+_PLANS = "SET jit = off; SET plan_cache_mode = force_generic_plan;"
+"""Has the server compile no plan, and plan a prepared statement once. A reader looks rows up by keys (`projection.BY_KEYS`),
+which rates any scan so high that the server would compile even that of a small table; to compile it takes longer than the
+scan. By the same rates, or while it does not know how large a table is, the server would plan a statement each time."""
 
 
 class Connection(psycopg.Connection[Any]):
@@ -106,7 +107,7 @@ def connected(server: str, timeout: float) -> Any:
     connection = Connection.connect(**options_of(server, patience))
     connection.patience = patience
     try:
-        connection.execute(SESSION + _SMALL + _WATCH, {"seconds": str(seconds), "milliseconds": str(1000 * seconds)})
+        connection.execute(SESSION + _PLANS + _WATCH, {"seconds": str(seconds), "milliseconds": str(1000 * seconds)})
     except BaseException:
         connection.close()
         raise

@@ -624,6 +624,20 @@ def test_what_is_asked_is_not_compiled_first(opened: Open) -> None:
     assert not [line for (line,) in plan if "JIT" in line]
 
 
+def test_what_is_prepared_is_planned_once(opened: Open) -> None:
+    """And not each time, where the costs of a table whose sizes are not known yet make that seem cheaper."""
+    one, other = booked(opened), opened()
+    for at in range(10, 20):
+        one.book("room", at, at + 1)
+        other.catch_up()
+    for calendar, use, named in ((one, "writer", "bookcore_%"), (other, "reader", "%")):
+        connection = calendar._recorder.journal._connections[use]
+        ask = """SELECT name, generic_plans, custom_plans FROM pg_prepared_statements
+                 WHERE name LIKE %s AND generic_plans + custom_plans > 9"""
+        found = connection.execute(ask, (named,)).fetchall()
+        assert found and not [name for name, _, custom in found if custom], found
+
+
 def test_news_of_which_one_hears_before_it_can_be_read_are_no_damage(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
