@@ -420,7 +420,8 @@ def test_a_database_file_refuses_what_it_cannot_take(tmp_path: Path, monkeypatch
                 call()
     calendar.book(room, 1, 2)
     calendar.close()
-    ended: list[Callable[[], Any]] = [lambda: journal.lock(1.0), lambda: journal.append(Place(1, 1), [b"record"])]
+    place = Place(1, 1)
+    ended: list[Callable[[], Any]] = [lambda: journal.lock(1.0, place, 1), lambda: journal.append(place, [b"record"])]
     for call in ended:
         with pytest.raises(JournalError):
             call()

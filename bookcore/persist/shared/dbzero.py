@@ -276,7 +276,7 @@ class DbzeroJournal(SharedJournal):
 
     # -- reading -----------------------------------------------------------------------------------
 
-    def read(self, place: Place, most: int, *, locked: bool = False) -> Sequence[Stored]:
+    def read(self, place: Place, most: int) -> Sequence[Stored]:
         """See `SharedJournal.read`."""
         with self._to_read("cannot be read") as copy:
             begin, end = place.position - copy.position, self._count(copy)
@@ -321,11 +321,12 @@ class DbzeroJournal(SharedJournal):
 
     # -- appending ---------------------------------------------------------------------------------
 
-    def lock(self, timeout: float) -> None:
+    def lock(self, timeout: float, place: Place, most: int) -> Sequence[Stored]:
         """See `SharedJournal.lock`. It was locked when it was opened."""
         with self._to_read("the change was not made"):
             if self._failed:
                 raise JournalClosedError(self.name, f"takes no more changes, because one failed ({self._failed})")
+        return self.read(place, most)
 
     def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
         """See `SharedJournal.append`."""

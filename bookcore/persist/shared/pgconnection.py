@@ -43,13 +43,12 @@ class Connection(psycopg.Connection[Any]):
     prepared = False  # the statements that write the tables
     listens = False  # it is notified of commits
 
-    def ask(self, question: str, values: Any, *, keep: bool = True) -> list[Any]:
-        """Return the rows that answer a question; in binary, in which bytes are half as long.
+    def ask(self, question: str, values: Any) -> list[Any]:
+        """Return the rows that answer a question; in binary, in which bytes are half as long. Its plan is kept.
 
-        *keep*: psycopg keeps its plan, and drops all that are kept on a connection, ours as well, at a ROLLBACK there.
         Raises: psycopg.Error.
         """
-        return psycopg.Cursor(self).execute(question, values, prepare=keep, binary=True).fetchall()
+        return psycopg.Cursor(self).execute(question, values, prepare=True, binary=True).fetchall()
 
     @contextmanager
     def patiently(self, more: float) -> Iterator[None]:

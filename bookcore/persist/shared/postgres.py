@@ -8,9 +8,9 @@ Beside them are tables for programs that speak SQL (`bookcore.persist.shared.pro
 record, unless the calendar was made without.
 
 A process that appends locks the row of its calendar; that is the order. One exchange with the server locks it and reads its
-head, one more reads the new records if there are some, one writes and commits. An append in the hope that nothing is new is
-one exchange, which fails if the head has moved or is locked. A commit notifies the channel ``bookcore`` of the calendar and
-the position, so no process polls, but on a standby, which sends no notifications.
+head and the new records, one writes and commits. An append in the hope that nothing is new is one exchange, which fails if
+the head has moved or is locked. A commit notifies the channel ``bookcore`` of the calendar and the position, so no process
+polls, but on a standby, which sends no notifications.
 
 The time of a record is that of the server's clock when it was written, before its commit; never before that of the last one.
 
@@ -78,10 +78,17 @@ LOOKING, POLLING = 0.5, 0.02
 """After how many seconds a thread that waits asks the server, should a notification be lost; a standby sends none."""
 # The server refuses a prepared statement for ever once the types of what it returns are others, as of columns that an
 # administrator has altered. So these statements say the types.
+_READ = """
+    SELECT position::bigint, mark::bigint, CASE WHEN position > {position} THEN record::bytea END,
+        (extract(epoch FROM time) * 1000000)::bigint
+    FROM bookcore.change WHERE calendar = {name} AND position >= {position} ORDER BY change.position LIMIT {most}
+"""
+_READ_ALONE = _READ.format(name="%(name)s", position="%(position)s::bigint", most="%(most)s::bigint")
 _PREPARED = """
 PREPARE bookcore_lock (text) AS
     SELECT position::bigint, mark::bigint, extract(epoch FROM clock_timestamp())::float8, tables::boolean
     FROM bookcore.calendar WHERE name = $1 FOR NO KEY UPDATE;
+PREPARE bookcore_read (text, bigint, bigint) AS {read};
 PREPARE bookcore_append (text, bigint, bigint, bigint[], bytea[], boolean) AS
     WITH head AS (SELECT FROM bookcore.calendar WHERE name = $1 AND position = $2 AND mark = $3 AND tables = $6
                   FOR NO KEY UPDATE SKIP LOCKED),
@@ -95,15 +102,10 @@ PREPARE bookcore_append (text, bigint, bigint, bigint[], bytea[], boolean) AS
     SELECT 1 / count(*), pg_notify('bookcore', $2 + cardinality($4) || ' ' || $1) FROM moved
     WHERE (SELECT count(*) FROM written) = cardinality($4);
 SET lock_timeout = %(wait)s
-"""
+""".format(read=_READ.format(name="$1", position="$2", most="$3"))  # noqa: S608 - our own text
 _LOCK = """
-BEGIN; SET LOCAL lock_timeout = %(wait)s; EXECUTE bookcore_lock(%(name)s)
-"""
-_READ = """
-SELECT position::bigint, mark::bigint, CASE WHEN position > %(position)s::bigint THEN record::bytea END,
-    (extract(epoch FROM time) * 1000000)::bigint
-FROM bookcore.change WHERE calendar = %(name)s AND position >= %(position)s::bigint
-ORDER BY change.position LIMIT %(most)s::bigint
+BEGIN; SET LOCAL lock_timeout = %(wait)s; EXECUTE bookcore_lock(%(name)s);
+EXECUTE bookcore_read(%(name)s, %(position)s, %(most)s)
 """
 _APPEND = "EXECUTE bookcore_append(%(name)s, %(position)s, %(mark)s, ARRAY[{}], ARRAY[{}]::bytea[], %(tables)s);"
 """Writes records and moves the head, if it is at a place and the lock is free; else fails, by dividing by zero.
@@ -214,8 +216,7 @@ class PostgresJournal(SharedJournal):
         try:
             if not self._sync:
                 connection.execute("SET synchronous_commit = off")
-            if use == "reader":  # plans are kept, and may be made while the tables are small
-                connection.execute(BY_KEYS.format("off"))
+            connection.execute(BY_KEYS.format("off"))  # plans are kept, and may be made while the tables are small
             if use == "writer" and self._is_made:
                 self._prepare(connection)
                 self._prepare_tables(connection, self._tables)
@@ -323,18 +324,14 @@ class PostgresJournal(SharedJournal):
         with self._reading, self.told(what):
             yield self._connected("reader")
 
-    def read(self, place: Place, most: int, *, locked: bool = False) -> Sequence[Stored]:
+    def read(self, place: Place, most: int) -> Sequence[Stored]:
         """See `SharedJournal.read`."""
-        if locked and self._head == place:
-            return ()
-        asked = {"name": self.row, "position": place.position, "most": None if most < 0 else most + 1}
-        if locked:
-            with self.told("cannot be read"):
-                rows = self._writing().ask(_READ, asked, keep=False)
-        else:
-            with self._to_read("cannot be read") as reader:
-                rows = reader.ask(_READ, asked)
-        return records_after(self.spot, place, rows)
+        with self._to_read("cannot be read") as reader:
+            return records_after(self.spot, place, reader.ask(_READ_ALONE, self._asked(place, most)))
+
+    def _asked(self, place: Place, most: int) -> dict[str, Any]:
+        """Return the values for `_READ`; it begins with the record at the place."""
+        return {"name": self.row, "position": place.position, "most": None if most < 0 else most + 1}
 
     def head(self) -> Place:
         """See `SharedJournal.head`."""
@@ -448,22 +445,23 @@ class PostgresJournal(SharedJournal):
             raise JournalClosedError.after_close(self.name)
         return writer
 
-    def lock(self, timeout: float) -> None:
+    def lock(self, timeout: float, place: Place, most: int) -> Sequence[Stored]:
         """See `SharedJournal.lock`."""
         self.unlock()  # of a block whose beginning was cut off
-        wait = _milliseconds(timeout)
+        asked = self._asked(place, most) | {"wait": _milliseconds(timeout)}
         with self.told("the change was not made", timeout):
             writer, begun = self._connected("writer") if self.joint is None else self._writing(), self.machine_clock()
             with writer.patiently(pgconnection.CANCELLING):  # so that it is the server which says that the lock was not free
-                cursor = writer.execute(_LOCK, {"wait": wait, "name": self.row})
-            cursor.set_result(-1)
-            found = cursor.fetchone()
+                cursor = writer.execute(_LOCK, asked)
+            found = cursor.set_result(-2).fetchone()
+            rows = cursor.set_result(-1).fetchall()
             if found is not None:
                 self._prepare_tables(writer, found[3])  # they may have been added meanwhile
         if found is None:
             raise self._gone()
         self._head = Place(*found[:2])
         self._compare_clocks(begun, found[2])
+        return records_after(self.spot, place, rows)
 
     def _compare_clocks(self, begun: float, there: float) -> None:
         """Note how far the server's clock is ahead, as far as asking it took no longer than that."""

@@ -201,17 +201,15 @@ class SharedRecorder:
         journal = self.journal
         self._locking_at = monotonic()
         self._fresh_until = self._locking_at + FRESH[0]
-        journal.lock(self.left(until))
+        news = journal.lock(self.left(until), self.place, AT_ONCE)
         self._fresh_until = monotonic() + FRESH[1]
-        news = journal.read(self.place, AT_ONCE, locked=True)
         self._hopes_until = 0.0 if news else monotonic() + HOPING
         if len(news) < AT_ONCE:
             return news
         journal.unlock()  # there is much to apply: others may append meanwhile
         self.catch_up()
         self._locking_at = monotonic()
-        journal.lock(self.left(until))
-        return journal.read(self.place, -1, locked=True)
+        return journal.lock(self.left(until), self.place, -1)
 
     def may_hope(self) -> bool:
         """Tell whether the next record may be appended in one exchange with the database, and that is likely to succeed.

@@ -193,8 +193,8 @@ class SharedJournal(Protocol):
         """See `Calendar.staleness`; infinite before memory has read all."""
         return monotonic() - self.complete_at
 
-    def read(self, place: Place, most: int, *, locked: bool = False) -> Sequence[Stored]:
-        """Return the records after a place, in order, at most so many. *locked*: the caller has called `lock`.
+    def read(self, place: Place, most: int) -> Sequence[Stored]:
+        """Return the records after a place, in order, at most so many; all if that is negative.
 
         Raises: `JournalReplacedError` if there is no record at this place, `JournalDamagedError` if they do not follow.
         """
@@ -248,8 +248,11 @@ class SharedJournal(Protocol):
     def wake(self) -> None:
         """End all waiting, now and later: the calendar is being closed."""
 
-    def lock(self, timeout: float) -> None:
-        """Keep others from appending until `append`, `confirm` or `unlock`. Raises: `JournalTimeoutError`."""
+    def lock(self, timeout: float, place: Place, most: int) -> Sequence[Stored]:
+        """Keep others from appending until `append`, `confirm` or `unlock`, also if this raises; return what `read` does.
+
+        Raises: `JournalTimeoutError`; as `read`.
+        """
 
     def can_hope(self) -> bool:
         """Tell whether to append without `lock` saves something, and the database can be reached as far as is known."""

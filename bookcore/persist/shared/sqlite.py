@@ -279,16 +279,13 @@ class SqliteJournal(SharedJournal):
                 raise JournalClosedError.after_close(self.name)
             yield self._reader
 
-    def read(self, place: Place, most: int, *, locked: bool = False) -> Sequence[Stored]:
+    def read(self, place: Place, most: int) -> Sequence[Stored]:
         """See `SharedJournal.read`."""
-        asked = place.position, place.position, most if most < 0 else most + 1
-        if locked:
-            self._check_process()
-            with self._writing, self._told("cannot be read"):
-                rows = self._locked().execute(_READ, asked).fetchall()
-        else:
-            with self._to_read("cannot be read") as reader:
-                rows = reader.execute(_READ, asked).fetchall()
+        with self._to_read("cannot be read") as reader:
+            return self._news(reader, place, most)
+
+    def _news(self, connection: sqlite3.Connection, place: Place, most: int) -> Sequence[Stored]:
+        rows = connection.execute(_READ, (place.position, place.position, most if most < 0 else most + 1)).fetchall()
         return records_after(self.name, place, rows)
 
     def head(self) -> Place:
@@ -339,12 +336,14 @@ class SqliteJournal(SharedJournal):
             raise JournalError(self.name, "its lock was lost, so nothing was changed; call again")
         return self._writer
 
-    def lock(self, timeout: float) -> None:
+    def lock(self, timeout: float, place: Place, most: int) -> Sequence[Stored]:
         """See `SharedJournal.lock`."""
         self._check_file()
         self.unlock()  # of a block whose beginning was cut off
         with self._told("the change was not made", timeout):
             _patiently(self._execute, "BEGIN IMMEDIATE", monotonic() + timeout)
+        with self._writing, self._told("cannot be read"):
+            return self._news(self._locked(), place, most)
 
     def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
         """See `SharedJournal.append`."""

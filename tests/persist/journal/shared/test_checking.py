@@ -120,7 +120,7 @@ def test_a_record_that_cannot_be_applied_is_named(kept: tuple[Path, str], tmp_pa
         journal: Any = calendar._recorder.journal
         with closing(sqlite3.connect(path)) as other:
             (record,) = other.execute("SELECT record FROM change WHERE position = 2").fetchone()
-        journal.lock(1)
+        journal.lock(1, journal.head(), 1)
         journal.append(journal.head(), [record])
     found = check(address)
     (fault,) = found.faults

@@ -950,7 +950,7 @@ def test_staleness_counts_from_before_memory_was_read(
         machine_time[0] += 2
         return answer
 
-    for name in ("read", "head", "append"):
+    for name in ("read", "head", "lock", "append"):
         monkeypatch.setattr(journal, name, partialmethod(partial(slow, getattr(journal, name))))
     one.book("room", 1, 2)
     assert one.staleness() == 2.0
@@ -1108,7 +1108,7 @@ def test_a_forked_process_closes_nothing(opened: Open) -> None:
     one.close()
     recorder._pid -= 1
     (record,) = (entry.data for entry in journal.read(journal.origin, 1))
-    journal.lock(20)
+    journal.lock(20, recorder.place, 1)
     journal._pid += 1
     with pytest.raises(JournalClosedError, match="was forked"):
         journal.append(recorder.place, [record])

@@ -586,7 +586,7 @@ def test_a_command_whose_connection_is_closed_by_another_thread_is_told_that(ope
     """Wherever it is: SQLite does not even tell whether a transaction is open there."""
     journal: Any = booked(opened, 1)._recorder.journal
     place = journal.head()
-    journal.lock(1.0)
+    journal.lock(1.0, place, 1)
     journal._ended = True
     journal._writer.close()
     with pytest.raises(JournalClosedError, match="the calendar was closed"):
