@@ -59,7 +59,7 @@ class Indexes:
 
     def values_of(self, number: int) -> tuple[tuple[str, Any], ...]:
         """Return the value of a number in each index, for `places`. O(indexes)."""
-        return tuple((name, index.values[number]) for name, index in self.by_name.items() if number in index.values)
+        return tuple([(name, index.values[number]) for name, index in self.by_name.items() if number in index.values])
 
     def places(self, number: int, item: Any, values: Iterable[tuple[str, Any]] | None = None) -> Places:
         """Return the value of a resource or booking and its position in each index. Changes nothing.
