@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from bookcore.engine.state import CalendarState
@@ -24,7 +24,7 @@ from bookcore.persist.journal.reading import (
     check_progress,
 )
 from bookcore.persist.journal.records import Replay
-from bookcore.persist.shared.seam import LAST, Beginning, Place, SharedJournal, Stored
+from bookcore.persist.shared.seam import LAST, Beginning, Place, SharedJournal, Stored, gone
 from bookcore.persist.snapshot.digest import digest
 from bookcore.persist.snapshot.save_load import load_bytes, save_bytes
 
@@ -135,7 +135,10 @@ class Records:
     def __iter__(self) -> Iterator[Record]:
         journal, most = self._journal, self._most
         # what comes after the last one that is wanted is not read: it may be damaged
-        while (left := most - self.place.position) > 0 and (news := journal.read(self.place, min(AT_ONCE, left))):
+        while (left := most - self.place.position) > 0:
+            news = journal.read(self.place, min(AT_ONCE, left)) or self._last(min(AT_ONCE, left))
+            if not news:
+                return
             for place, data, time in news:
                 self.place = place
                 self.size += len(data)
@@ -143,6 +146,17 @@ class Records:
             if self._progress is not None:
                 done = self.place.position - self._start.position
                 self._progress(done, max(done, self._end - self._start.position))
+
+
+    def _last(self, most: int) -> Sequence[Stored]:
+        """Return what has come since nothing could be read. Raises: `JournalDamagedError` if the last ones are gone."""
+        journal, good = self._journal, self.place.position
+        if journal.head().position <= good:
+            return ()
+        news = journal.read(self.place, most)
+        if not news:
+            raise gone(journal.spot, good)
+        return news
 
 
 def replay_all(replay: Replay, name: str, stored: Iterable[Stored]) -> None:

@@ -137,6 +137,12 @@ def records_after(name: str, place: Place, rows: Sequence[tuple[int, int, bytes,
     return found
 
 
+def gone(name: str, good: int) -> JournalDamagedError:
+    """Return the error for the record that follows the last one that is good, by its position."""
+    way = f"as_of={good} opens the state before it, and `bookcore copy --as-of {good}` copies that"
+    return JournalDamagedError(name, f"record {good + 1} is damaged or gone; {way}")
+
+
 def good_records(
     name: str, place: Place, rows: Sequence[tuple[int, int, bytes, int | None]]
 ) -> tuple[list[Stored], JournalDamagedError | None]:
@@ -148,9 +154,7 @@ def good_records(
     for position, mark, record, time in rows[1:]:
         follows = place.position + 1 == position and type(record) is bytes and crc32(record, place.mark) == mark  # `after`
         if not follows or type(time) not in _TIMES:
-            good = place.position
-            way = f"as_of={good} opens the state before it, and `bookcore copy --as-of {good}` copies that"
-            return found, JournalDamagedError(name, f"record {good + 1} is damaged or gone; {way}")
+            return found, gone(name, place.position)
         place = Place(position, mark)
         found.append(Stored(place, record, time))
     return found, None

@@ -318,9 +318,9 @@ def test_records_that_do_not_follow_are_found(damage: str, reason: str, address:
     assert reason in str(fault)
     good = 0 if "first" in reason else int(re.findall("[0-9]+", reason)[0]) - ("damaged" in reason)
     assert (found.position, found.records, found.compared, found.differences) == (good, good, False, ())
-    if good == 0:
-        with pytest.raises(JournalDamagedError, match="bring back a backup"):
-            opened()
+    way = f"record {good + 1} is damaged or gone; as_of={good} opens the state before it" if good else "bring back a backup"
+    with pytest.raises(JournalDamagedError, match=way):
+        opened()
     before = all_rows(admin)
     with pytest.raises(JournalDamagedError, match=reason):
         databases.rebuild(address)
