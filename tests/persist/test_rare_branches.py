@@ -21,10 +21,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import bookcore
 from bookcore import Calendar, QueryError, Resource, SnapshotError, changes
 from bookcore.engine.recording import RecordingEngine
-from bookcore.persist import copying, fs, registry
+from bookcore.persist import fs, registry
 from bookcore.persist.codec import blob, scalars
 from bookcore.persist.codec.blob import BlobReader, BlobWriter, MissingCodec, Unreadable, Unwritable
 from bookcore.persist.codec.columns import decode_column, decode_numbers, encode_column
@@ -36,7 +35,6 @@ from bookcore.persist.journal.errors import (
     JournalClosedError,
     JournalDamagedError,
     JournalError,
-    UnknownOutcomeError,
 )
 from bookcore.persist.journal.records import Encoder, Replay
 from bookcore.persist.shared import recorder, sqlite
@@ -552,25 +550,6 @@ def test_a_label_that_no_resource_has_is_passed_over(tmp_path: Path) -> None:
     restored = Calendar.restore(tmp_path / "file")
     assert restored.digest() == calendar.digest()
     restored.check()
-
-
-def test_a_copy_whose_commit_is_in_doubt_is_not_taken_for_one_that_stands(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Another calendar may be there by then."""
-    calls: list[bool] = []
-
-    def journal_at(address: str, *, begin: Any = None, **_: Any) -> Any:
-        calls.append(begin is not None)
-        if begin is not None:
-            raise UnknownOutcomeError("database", "the connection broke")
-        return SimpleNamespace(origin=Place(9, 9), close=lambda: None)
-
-    monkeypatch.setattr(copying, "journal_at", journal_at)
-    Calendar().snapshot(tmp_path / "file")
-    with pytest.raises(UnknownOutcomeError):
-        bookcore.copy_calendar(tmp_path / "file", "postgresql://nowhere/database")
-    assert calls[-2:] == [True, False]
 
 
 def test_the_log_of_a_file_is_asked_of_the_wrong_place(tmp_path: Path) -> None:
