@@ -28,9 +28,9 @@ psycopg = pytest.importorskip("psycopg")
 
 Open = Callable[..., Calendar]
 EXAMPLES = settings().max_examples
-PARTS, WRITES = (25, 40_000) if EXAMPLES > 1000 else (1, 500 * EXAMPLES)
-"""How many histories the sound build has, and how many changes it makes in each: hundreds for each room."""
-ROOMS = [f"room {number}" for number in range(24)]
+PARTS, WRITES = (10, 100_000) if EXAMPLES > 1000 else (1, 1250 * EXAMPLES)
+"""How many histories the sound build has, and how many changes it makes in each."""
+ROOMS = [f"room {number}" for number in range(60)]
 MOST = 600
 """How many bookings of a room there may be, about."""
 AT_ONCE = 250
