@@ -25,11 +25,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar, TypeVarTuple
 from weakref import ref
 
 from bookcore.model.change import Change
 from bookcore.model.errors import brief
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 PATIENCE = 60.0
 """Seconds for which a thread waits for one call of a subscriber by another thread, which may wait for this very thread."""
@@ -293,6 +296,18 @@ def deliver_all() -> None:
         while thread.due:  # a subscriber was interrupted
             thread.due.popleft()[0].remind()
         thread.due.extend(later)
+
+
+def deliver_after(call: Callable[[*Ts], T], *args: *Ts) -> T:
+    """Call something, and notify subscribers after it: they may wait for other threads, which may wait for its end."""
+    thread = this_thread
+    delivering = thread.delivering
+    thread.delivering = True
+    try:
+        return call(*args)
+    finally:
+        thread.delivering = delivering
+        deliver_all()
 
 
 def _report_waiting(subscriber: Callable[[Change], Any]) -> None:

@@ -12,6 +12,7 @@ from math import inf
 from time import monotonic
 from typing import Any, TypeVar, TypeVarTuple
 
+from bookcore.engine.log import deliver_after
 from bookcore.engine.state import CalendarState
 from bookcore.model.change import Change
 from bookcore.model.errors import SnapshotError, TransactionError, brief
@@ -29,7 +30,7 @@ from bookcore.persist.journal.records import UNRECORDED, Encoder, Replay
 from bookcore.persist.shared.past import read_history
 from bookcore.persist.shared.reloading import reload, take_over
 from bookcore.persist.shared.replaying import AT_ONCE, replay_all, snapshot_id
-from bookcore.persist.shared.seam import Place, SharedJournal, Stored, has_come
+from bookcore.persist.shared.seam import Place, SharedJournal, Stored, after, has_come
 from bookcore.persist.shared.turns import SharedGate
 from bookcore.persist.snapshot.gather import read
 from bookcore.persist.snapshot.save_load import save_bytes, told_as_unwritable
@@ -238,10 +239,12 @@ class SharedRecorder:
         """Apply records of others, all or none. The calendar's lock is held for writing; memory may have some of them.
 
         *afresh*: also without news undo the expiries that are provisional, because a command is about to be decided.
-        Raises: `JournalDamagedError`, `SnapshotTypeError`.
+        Raises: `JournalDamagedError`, `SnapshotTypeError`; `JournalReplacedError` for records of another history.
         """
         state = self.state
         news = [stored for stored in news if stored.place.position > self.place.position]
+        if news and after(self.place, news[0].data) != news[0].place:  # another history was taken over since they were read
+            raise JournalReplacedError.after_reload(self.journal.spot, "nothing was changed; call again")
         if news or afresh:
             state.take_back_pending()
         if news:
@@ -267,9 +270,9 @@ class SharedRecorder:
         state = self.state
         state.take_back_pending()
         self._histories += 1
+        self.grown, self._certain, self._hopes_until = grown, 0, 0.0  # first: no record of another history is certain
         counts = self._arrive(place, take_over, state, fresh)
         state.holds.expired = fresh.holds.expired
-        self.grown, self._certain, self._hopes_until = grown, 0, 0.0
         return counts
 
     # -- for the calendar --------------------------------------------------------------------------
@@ -296,14 +299,14 @@ class SharedRecorder:
 
     def _reloading(self, call: Callable[[], T]) -> T:
         """Call something that asks the database; if that has another history, take it over, and call again."""
-        place = self.place
-        try:
-            return call()
-        except JournalReplacedError as exc:
-            if self.state.gate.is_within():  # type: ignore[attr-defined]
-                raise
-            reload(self, place, exc)
-        return call()
+        while True:
+            place = self.place
+            try:
+                return call()
+            except JournalReplacedError as exc:
+                if self.state.gate.is_within():  # type: ignore[attr-defined]
+                    raise
+                deliver_after(reload, self, place, exc)
 
     def lag(self) -> int:
         """See `Calendar.lag`."""

@@ -41,7 +41,7 @@ from copy import copy
 from typing import Any, TypeVar, TypeVarTuple
 
 from bookcore.engine.gate import Gate
-from bookcore.engine.log import deliver_all, this_thread
+from bookcore.engine.log import deliver_after
 from bookcore.engine.recording import RecordingEngine
 from bookcore.model.errors import BookcoreError
 from bookcore.persist.journal.errors import UnknownOutcomeError
@@ -148,18 +148,12 @@ class SharedGate(Gate):
             return block is not None and self.is_inside(block) and self.block is block
 
     def _outside(self, call: Callable[[float], T]) -> T:
-        """Call something with the time until which it may wait.
-
-        Subscribers are notified after it, because they may wait for other threads.
-        """
-        recorder, thread, delivering = self._recorder, this_thread, this_thread.delivering
+        """Call something with the time until which it may wait, and notify subscribers after it."""
+        recorder = self._recorder
         recorder.check_open()
-        thread.delivering = True
         try:
-            return call(recorder.patient_until())
+            return deliver_after(call, recorder.patient_until())
         finally:
-            thread.delivering = delivering
-            deliver_all()
             recorder.checkpoint_if_due()
 
     def _in_turn(self, until: float, call: Callable[[], T], *, wait: bool = True) -> T | None:

@@ -21,7 +21,9 @@ from bookcore import BookingEvent, Calendar, Resource, TransactionError
 from bookcore.engine.state import CalendarState
 from bookcore.persist.journal.errors import JournalError, JournalReplacedError
 from bookcore.persist.journal.reading import blank
-from bookcore.persist.shared.reloading import take_over
+from bookcore.persist.shared import recorder, reloading
+from bookcore.persist.shared.reloading import reload, take_over
+from bookcore.persist.shared.replaying import begin
 from bookcore.persist.snapshot.classes import handed_in
 from bookcore.persist.snapshot.save_load import load_bytes, save_bytes
 from bookcore.testing.cutting import cut_off
@@ -274,6 +276,68 @@ def test_a_reload_that_is_cut_off_is_done_by_the_next_call(opened: Open, lose: L
         calendar.catch_up()
         assert (calendar.position, calendar.digest()) == new, number
         calendar.check()
+
+
+@pytest.mark.parametrize("is_reloaded", [False, True])
+def test_records_that_are_read_while_others_take_their_places_are_not_applied(
+    is_reloaded: bool, opened: Open, lose: Lose, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lost history ends between two parts of what is read, or another thread has brought the new one by then."""
+    one, other, reads = booked(opened, 1), opened(), list[int]()
+    for at in range(5):
+        other.book("room", 10 + at, 11 + at)
+
+    def read(*given: Any, **options: Any) -> Any:
+        found = plain(*given, **options)
+        reads.append(len(found))
+        if len(reads) == 1:
+            lose(address, 3)
+            opened().book("room", 20, 21)
+            if is_reloaded:
+                one.catch_up()
+        return found
+
+    journal = one._recorder.journal
+    plain = journal.read
+    monkeypatch.setattr(journal, "read", read)
+    monkeypatch.setattr(recorder, "AT_ONCE", 3)
+    one.catch_up()
+    assert reads[0] == 3
+    assert (one.position, one.digest()) == (4, opened().digest())
+
+
+def test_subscribers_are_notified_when_a_command_need_not_wait_for_the_reload(
+    opened: Open, lose: Lose, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command has the turn while it waits; a subscriber that books would wait for that, until its time is over."""
+    one, booked_there = booked(opened, 4, timeout=10), list[BookingEvent]()
+    loads, waits = threading.Event(), threading.Event()
+
+    def begun(*given: Any) -> Any:
+        loads.set()
+        assert waits.wait(30)
+        return begin(*given)
+
+    def reloaded(*given: Any) -> None:
+        waits.set()
+        reload(*given)
+
+    def book(change: Any) -> None:
+        if not booked_there:
+            booked_there.append(change.event)
+            booked_there.append(one.book("room", 20, 21))
+
+    one.subscribe(book)
+    lose(address, 3)
+    monkeypatch.setattr(reloading, "begin", begun)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(one.catch_up)
+        assert loads.wait(30)
+        monkeypatch.setattr(recorder, "reload", reloaded)
+        replaced(lambda: one.book("room", 30, 31))
+        first.result(30)
+    assert booked_there[1].owns_lock
+    one.check()
 
 
 def test_another_calendar_of_the_same_name_is_not_taken_over(
