@@ -66,7 +66,7 @@ CREATE TABLE bookcore.booking (calendar text, id text, number bigint NOT NULL, r
 CREATE TABLE bookcore.closure (calendar text, id bigint, resource text NOT NULL,
     {_SPAN}, reason text NOT NULL, active boolean);
 """
-_FROM_2_TABLES = "ALTER TABLE bookcore.booking " + ", ".join(f"DROP CONSTRAINT {name}" for name in _REFEREES)
+_FROM_2_TABLES = "ALTER TABLE bookcore.booking " + ", ".join(f"DROP CONSTRAINT IF EXISTS {name}" for name in _REFEREES)
 _CONSTRAINTS = {
     ("calendar", "calendar_pkey"): "PRIMARY KEY (name)",
     ("change", "change_pkey"): "PRIMARY KEY (calendar, position)",

@@ -422,6 +422,14 @@ def test_records_of_schema_2_tell_no_times(address: str, opened: Open, admin: An
     assert admin.execute(ask).fetchall() == before
 
 
+def test_a_database_of_schema_2_that_has_lost_its_referees_is_brought_up(address: str, opened: Open, admin: Any) -> None:
+    """It gets those of schema 3."""
+    opened().add_resource(Resource("room"))
+    admin.execute(f"{BACK_TO_2}; DROP EXTENSION btree_gist CASCADE")
+    assert databases.upgrade(address) == (2, 3, (), ())
+    assert databases.check(address).is_whole
+
+
 def test_a_newer_schema_is_refused(address: str, opened: Open, admin: Any) -> None:
     """By everything that opens a database."""
     opened()
