@@ -23,7 +23,7 @@ from typing import Any
 import psycopg
 
 from bookcore.engine.state import CalendarState
-from bookcore.persist.errors import SnapshotDamagedError
+from bookcore.model.errors import SnapshotError
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError, UnknownOutcomeError
 from bookcore.persist.journal.reading import Progress
 from bookcore.persist.journal.records import rows_of, standing
@@ -37,7 +37,7 @@ from bookcore.persist.shared.projection import NEW_ROWS, Group, commands_of, gro
 from bookcore.persist.shared.replaying import beginning
 
 Verify = Callable[[CalendarState, bytes], object]
-"""Raises `JournalDamagedError` or `SnapshotDamagedError` unless a snapshot is that of a calendar."""
+"""Raises `JournalDamagedError` or `SnapshotError` unless a snapshot is that of a calendar."""
 
 _MADE_BY = 0x424B4350
 """What the advisory lock of a copy is made of, besides the name of the calendar."""
@@ -105,7 +105,7 @@ def _goes_on(connection: Any, parts: Mapping[Address, CalendarState], position: 
     agree(connection, next(iter(parts)), create=False)
     ask = """SELECT c.position, c.tables, k.snapshot FROM bookcore.calendar c JOIN bookcore.checkpoint k ON calendar = name
              WHERE name = %s AND format = %s"""
-    with suppress(JournalDamagedError, SnapshotDamagedError):
+    with suppress(JournalDamagedError, SnapshotError):  # also of a source that had classes which this one has not
         for part, state in parts.items():
             found = connection.ask(ask, (part.row, UNFINISHED))
             if [each[:2] for each in found] != [(position, part.keeps_tables)]:

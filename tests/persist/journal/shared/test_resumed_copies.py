@@ -233,6 +233,23 @@ def test_a_copy_of_a_source_that_has_changed_meanwhile_begins_anew(
     assert databases.check(then).is_whole
 
 
+class Boat(Resource):
+    """A class that one source has, and another has not."""
+
+
+@pytest.mark.usefixtures("in_pieces")
+def test_a_copy_of_a_source_with_other_classes_begins_anew(place: Callable[[bool], str], tmp_path: Path) -> None:
+    """What was written of the other one need not be read for that."""
+    for path, cls in ("boats", Boat), ("rooms", Resource):
+        with Calendar.open(tmp_path / path, types=[cls]) as calendar:
+            for number in range(60):
+                calendar.add_resource(cls(number))
+    target = place(False)
+    cut_off(str(tmp_path / "boats"), target)
+    assert copy_calendar(tmp_path / "rooms", target, types=[]).resources == 60
+    assert databases.check(target).is_whole
+
+
 @pytest.mark.usefixtures("in_pieces")
 def test_a_copy_with_other_tables_or_in_other_partitions_is_not_gone_on_with(
     place: Callable[[bool], str], source: Any
