@@ -480,11 +480,10 @@ class PartitionedCalendar:
             return
         nothing: list[Any] = []
         for item in attempt(lambda: list(term), nothing):  # a partition says what is wrong with it
-            self._check_held(item)
             number = attempt(partial(self._number_of, item), None)
-            if number is None or number in self._by_number:
-                continue
-            if self.directory.state.registry.with_id(self._key_of(item)) is not None:
+            if number is None or self.directory.state.registry.with_id(self._key_of(item)) is None:
+                self._check_held(item)
+            elif number not in self._by_number:
                 raise PartitionNotHeldError(self.name, item, (number,), self.held)
 
     def remove_booking(self, event_or_id: Hashable) -> Any:

@@ -1237,6 +1237,17 @@ def test_a_choice_among_resources_of_which_some_are_not_held_is_refused_by_name(
         assert held.partition_of(held.book_any(listed, at, at + 1).resource) in held.held
 
 
+def test_an_id_that_is_made_of_other_ids_is_none_of_these(rooms: Any, parted: Callable[..., Any]) -> None:
+    """A resource that is held can be chosen, though one of the parts of its id is that of another which is not."""
+    one, other = apart(rooms)
+    pair = next((number, other) for number in range(100) if rooms.partition_of((number, other)) == rooms.partition_of(one))
+    rooms.add_resource(Resource(pair))
+    held = parted(partitions=[rooms.partition_of(one)])
+    assert held.book_any([pair], 1, 2).resource.id == pair
+    with pytest.raises(PartitionNotHeldError):
+        held.book_any([(one, other)], 1, 2)  # that is no id
+
+
 @pytest.mark.parametrize("is_whole", [True, False])
 def test_a_request_whose_id_is_taken_in_another_partition_is_left_out(
     is_whole: bool, rooms: Any, parted: Callable[..., Any]
