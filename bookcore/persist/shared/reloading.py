@@ -61,7 +61,7 @@ def reload(recorder: Any, place: Place, error: JournalReplacedError) -> None:
     """
     journal, state = recorder.journal, recorder.state
     with recorder.loading:  # a command and the follower find it at the same time
-        if recorder.place != place:
+        if recorder.place is not place:  # nor one that is equal: memory may have been there, and further, and back
             return
         if not journal.has_other_history(place):
             raise error

@@ -306,6 +306,26 @@ def test_records_that_are_read_while_others_take_their_places_are_not_applied(
     assert (one.position, one.digest()) == (4, opened().digest())
 
 
+def test_memory_that_went_on_and_was_taken_back_to_where_a_call_began_is_asked_again(
+    opened: Open, lose: Lose, address: str
+) -> None:
+    """The call has read of a record in between, such as one of which it writes a checkpoint."""
+    one, other, calls = booked(opened, 1), opened(), list[Any]()
+
+    def call() -> int:
+        if not calls:
+            other.book("room", 5, 6)
+            one.catch_up()
+        calls.append(one._recorder.place)
+        if len(calls) == 1:
+            lose(address, 2)
+            one.catch_up()
+        return len(one._recorder.journal.read(calls[-1], 0))
+
+    assert one._recorder._reloading(call) == 0
+    assert [place.position for place in calls] == [3, 2]
+
+
 def test_subscribers_are_notified_when_a_command_need_not_wait_for_the_reload(
     opened: Open, lose: Lose, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
