@@ -19,7 +19,7 @@ from weakref import ref
 
 import psycopg
 
-from bookcore.engine.log import deliver_all, this_thread
+from bookcore.engine.log import deliver_after, deliver_all, this_thread
 from bookcore.engine.transaction import Transaction
 from bookcore.model.errors import TransactionError
 from bookcore.persist.shared.partitioned.division import Claims
@@ -116,6 +116,9 @@ class JointTransaction(AbstractContextManager[None]):
         self._ending: Iterator[Transaction] = iter(())
 
     def __enter__(self) -> None:
+        deliver_after(self._begin)  # a subscriber may wait for the turns that are held meanwhile
+
+    def _begin(self) -> None:
         with ExitStack() as turns:
             try:
                 gate = self._parts[0].state.gate

@@ -9,6 +9,7 @@ import pydoc
 import re
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -48,12 +49,13 @@ from bookcore.persist.journal.errors import (
     JournalError,
     JournalPositionError,
     JournalReadOnlyError,
+    JournalReplacedError,
     JournalTimeoutError,
     PartitionNotHeldError,
     UnknownOutcomeError,
 )
 from bookcore.persist.journal.records import Kind
-from bookcore.persist.shared import databases
+from bookcore.persist.shared import databases, recorder
 from bookcore.persist.shared.partitioned import calendar as facade
 from bookcore.persist.shared.partitioned import choosing, division
 from bookcore.persist.shared.partitioned.calendar import PartitionedCalendar
@@ -64,6 +66,7 @@ from bookcore.persist.shared.partitioned.routing import partition_of
 from bookcore.persist.shared.partitioned.selection import Found
 from bookcore.persist.shared.pgconnection import connected
 from bookcore.persist.shared.pgschema import Address
+from bookcore.persist.shared.reloading import reload
 from bookcore.testing.servers import PostgresServer
 
 ROOMS = "abcdefgh"
@@ -1218,6 +1221,38 @@ def test_slots_that_begin_at_one_time_are_in_order_of_registration_whatever_thei
     """They are compared by ``<`` alone."""
     heads = [Ahead(_Less(start), place) for start, place in ((1, 2), (1, 1), (0, 9))]
     assert [head.place for head in sorted(heads)] == [9, 1, 2]
+
+
+def test_a_transaction_that_finds_another_history_waits_for_no_subscriber_while_it_has_the_turns(
+    rooms: Any, divided: str, lose: Callable[[str, int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that books would wait for these, until its time is over."""
+    (room, _), booked = apart(rooms), list[Any]()
+    number = rooms.partition_of(room)
+    delivers, goes_on = threading.Event(), threading.Event()
+
+    def reloaded(*given: Any) -> None:
+        goes_on.set()
+        reload(*given)
+
+    def book(change: Any) -> None:
+        if not delivers.is_set():
+            delivers.set()
+            assert goes_on.wait(30)
+            booked.append(calendar.book(room, 20, 21))
+
+    calendar: Any
+    with Calendar.open(divided, follow=False, timeout=10) as calendar, ThreadPoolExecutor() as pool:
+        position = calendar.position[number]
+        calendar.subscribe(book)
+        first = pool.submit(calendar.book, room, 1, 2)
+        assert delivers.wait(30)
+        lose(f"{divided}&partition={number}", position)
+        monkeypatch.setattr(recorder, "reload", reloaded)
+        with pytest.raises(JournalReplacedError, match="has been reloaded"):
+            calendar.transaction(room).__enter__()
+        first.result(30)
+        assert booked[0].owns_lock
 
 
 # -- a calendar that holds some of its partitions ------------------------------------------------------
