@@ -44,7 +44,7 @@ from bookcore.model.errors import (
 )
 from bookcore.model.event import BookingEvent
 from bookcore.model.keys import KeyFamily, StatedKeys, is_foreign, normal
-from bookcore.model.resource import Resource, overwrite
+from bookcore.model.resource import Resource, overwrite, shows_capacity
 from bookcore.model.typecheck import is_a
 from bookcore.stores.generic import GenericAvailability, usage_of
 from bookcore.stores.protocol import (
@@ -544,11 +544,9 @@ class CalendarState:
             self.store.remove(record, *row[:3])
         self.resize(record, capacity, crowded, rows)
         self.resizing = None
-        resource = record.resource
-        follows = change.follows and issubclass(type(resource), Resource)
-        if follows and getattr(resource, "capacity", None) == change.before:
+        if change.follows and shows_capacity(record.resource, change.before):
             with suppress(AttributeError):  # a property of the program's own, which cannot be written
-                overwrite(resource, "capacity", capacity)
+                overwrite(record.resource, "capacity", capacity)
 
     def resize(self, record: ResourceRecord, capacity: int, crowded: bool, rows: Sequence[Row]) -> None:
         """Give a resource, which has no rows in the store now, another capacity, and put rows into the store.

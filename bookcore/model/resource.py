@@ -153,6 +153,11 @@ def _delete(self: Resource, name: str) -> None:
     object.__delattr__(self, name)
 
 
+def shows_capacity(resource: Any, capacity: int) -> bool:
+    """Tell whether an object has a capacity as its own, which follows that in a calendar. Only a `Resource` is asked."""
+    return issubclass(type(resource), Resource) and getattr(resource, "capacity", None) == capacity
+
+
 def overwrite(resource: Resource, name: str, value: Any) -> None:
     """Write an attribute of a resource past what refuses it, as a calendar does whose resource gets another capacity."""
     if getattr(type(resource), name) is getattr(Resource, name):

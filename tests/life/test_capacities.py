@@ -152,6 +152,28 @@ def test_the_capacity_of_an_object_is_as_before_once_the_change_is_undone(own: i
     calendar.check()
 
 
+class Detached:
+    """A resource of another library, of which an attribute can be read no more."""
+
+    id = "room"
+
+    @property
+    def capacity(self) -> int:
+        raise ZeroDivisionError
+
+
+@every_store
+def test_an_object_that_is_no_resource_of_ours_is_not_asked_for_its_capacity(store: str) -> None:
+    """It would not follow anyway."""
+    calendar = Calendar(STORES[store]())
+    room = calendar.add_resource(Detached(), capacity=2)
+    calendar.set_capacity(room, 3)
+    with calendar.what_if():
+        calendar.set_capacity(room, 4)
+    assert calendar.book(room, 1, 2, quantity=3).owns_lock
+    calendar.check()
+
+
 @every_store
 def test_it_is_a_change_like_any_other(store: str) -> None:
     """It is heard, followed, and undone with what was booked meanwhile."""
