@@ -306,12 +306,16 @@ def test_two_copies_to_one_place_are_kept_apart(place: Callable[[bool], str], so
 
 
 @pytest.mark.parametrize("in_partitions", [False, True])
-@pytest.mark.parametrize("when", ["before the commit", "after it", "after it, and the server is gone"])
+@pytest.mark.parametrize(
+    "when", ["before the commit", "after it", "after it, and the server is gone", "after it, and another one is there"]
+)
 def test_a_connection_that_breaks_at_the_last_commit_is_looked_after(
     when: str, in_partitions: bool, place: Callable[[bool], str], source: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the copy is there, all is well; if that is not known, the error says so, and the same call tells or finishes it."""
     target, finishing = place(in_partitions), list[Any]()
+    name = name_of(target)
+    other = "UPDATE bookcore.calendar SET origin = origin # 1 WHERE name = %s OR starts_with(name, %s)", name, f"{name}/"
 
     def finish(connection: Any, *rest: Any) -> None:
         finishing.append(connection)
@@ -328,6 +332,8 @@ def test_a_connection_that_breaks_at_the_last_commit_is_looked_after(
     def connected(*given: Any) -> Any:
         if finishing and "gone" in when:
             raise psycopg.OperationalError("connection refused")
+        if finishing and "another" in when:  # of the same name: its origin has another mark
+            asked(target, *other)
         return pgconnection.connected(*given)
 
     plain = pgcopying._finish
@@ -340,6 +346,8 @@ def test_a_connection_that_breaks_at_the_last_commit_is_looked_after(
         else:
             with pytest.raises(UnknownOutcomeError, match="if it is there, it is whole: copy again, which tells"):
                 copy_calendar(source.path, target)
+    if "another" in when:
+        asked(target, *other)
     if when == "before the commit":
         assert copy_calendar(source.path, target).resumed == sum(map(len, tables(target)))
     else:
