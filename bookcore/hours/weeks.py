@@ -74,9 +74,9 @@ class Weeks:
         # True: every week without exceptions is open throughout; False: closed throughout; None: neither
         self._always: bool | None = True if whole else None if openings else False
         slack = timedelta(days=0 if zone is None else 2)
+        self.longest: timedelta | None = None if whole else longest(openings + openings_near(week, by_day)) + slack
         # the same for openings without an exception
         self._usual: timedelta | None = None if whole else longest(openings) + slack
-        self.longest: timedelta | None = None if whole else longest(openings + openings_near(week, by_day)) + slack
         touched = {(day + near) // 7 for day in by_day for near in range(-_DAYS_AFTER, _DAYS_BEFORE + 1)}
         self._exceptional = tuple(sorted(touched))  # the weeks that an exception may affect
         self.kept: dict[int, _Week] = {}
