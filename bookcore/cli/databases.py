@@ -70,7 +70,7 @@ def init(
 
 @app.command(cls=Command, epilog="Exit code: 0 done; 2 it cannot be done as asked.")
 def upgrade(dsn: DsnArg, as_json: JsonOpt = False) -> None:
-    """Bring a database up to this version of bookcore; in PostgreSQL also make the tables and constraints that lack.
+    """Bring a database up to this version of bookcore; in PostgreSQL also make tables and constraints that are missing.
 
     DSN is that of PostgreSQL, [b]sqlite:///path[/] or [b]dbzero:///path[/]. All or nothing. In PostgreSQL it is for all
     calendars of the database, or the one that DSN names. Programs of an older version are to be stopped before; commands of

@@ -290,7 +290,7 @@ class OccupancyIndex:
         elif len(chunks) > 1:
             least = self.limit >> 3
             for near in (last, first):
-                few = 0 <= near < len(chunks) and len(chunks[near].starts.keys) < least
+                few = 0 <= near < len(chunks) and len(chunks[near].starts.keys) < least  # that alone says it of most
                 if few and chunks[near].size() < least:
                     self._merge_around(near)
                     break  # positions moved; the other chunk gets its turn at a later removal
