@@ -84,13 +84,17 @@ _CONSTRAINTS = {
     ("booking_id", "booking_id_pkey"): "PRIMARY KEY (calendar, id)",
 }
 _PARTS = {
-    **{(table, name): f"ALTER TABLE bookcore.{table} ADD CONSTRAINT {name} {what}"
+    **{(table, name): f"ALTER TABLE bookcore.{table} DROP CONSTRAINT IF EXISTS {name}, ADD CONSTRAINT {name} {what}"
        for (table, name), what in _CONSTRAINTS.items()},
     **{(table, "active"): f"ALTER TABLE bookcore.{table} ALTER active SET NOT NULL"
        for table in ("resource", "booking", "closure")},
-    ("booking", "booking_resource"): "CREATE INDEX booking_resource ON bookcore.booking (calendar, resource) WHERE active",
+    ("booking", "booking_resource"): """DROP INDEX IF EXISTS bookcore.booking_resource;
+        CREATE INDEX booking_resource ON bookcore.booking (calendar, resource) WHERE active""",
 }  # fmt: skip
-"""What each table has besides its columns, by table and name: constraints, and an index. The statements that make it."""
+"""What each table has besides its columns, by table and name: constraints, and an index. The statements that make it.
+
+They do so also where one of that name is there which is not valid, as after ``NOT VALID`` or a build that was cut off.
+"""
 _PARTS_THERE = """
 SELECT relname, conname FROM pg_constraint JOIN pg_class t ON t.oid = conrelid
     WHERE t.relnamespace = 'bookcore'::regnamespace AND convalidated
