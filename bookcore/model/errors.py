@@ -661,6 +661,8 @@ def needing(package: str, extra: str) -> Iterator[None]:
     """
     try:
         yield
+    except MissingExtraError:  # of an older version than is needed
+        raise
     except ImportError as exc:
         raise MissingExtraError(package, extra) from exc
 

@@ -10,6 +10,11 @@ from typing import Any
 
 import psycopg
 
+from bookcore.model.errors import MissingExtraError
+
+if not hasattr(psycopg.Cursor, "set_result"):
+    raise MissingExtraError("psycopg 3.3", "postgres")
+
 LEAST_PATIENCE = 2.0
 CANCELLING = 1.0
 """How many seconds cancelling may take, and its answer as well, until the connection is given up."""

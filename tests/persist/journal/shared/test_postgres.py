@@ -243,6 +243,17 @@ def test_without_psycopg_the_extra_is_named(address: str, monkeypatch: pytest.Mo
         Calendar.open(address)
 
 
+def test_an_older_psycopg_is_refused_with_the_extra(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is asked of the server: a method that every command calls came with 3.3."""
+    import sys
+
+    monkeypatch.setitem(sys.modules, "psycopg", SimpleNamespace(Cursor=object))
+    for module in ("postgres", "pgconnection"):
+        monkeypatch.delitem(sys.modules, f"bookcore.persist.shared.{module}", raising=False)
+    with pytest.raises(MissingExtraError, match=r"psycopg 3\.3 is not installed: pip install 'bookcore\[postgres\]'"):
+        Calendar.open(address)
+
+
 def test_a_checkpoint_is_where_a_newcomer_begins(opened: Open, admin: Any, name: str) -> None:
     """As many as asked for stay; a damaged one is passed over."""
     one = booked(opened, keep=2)
