@@ -165,8 +165,8 @@ class HoursSet(Change):
 class CapacitySet(Change):
     """A resource got another capacity; ``before`` is the one it had.
 
-    ``follows`` tells whether the attribute of the object follows, because it was the same: when the change is undone, it may
-    be the same by accident.
+    ``follows`` tells whether the ``capacity`` of the object was the same before, so that it follows. It is noted with the
+    change, because the two may be equal by accident when that is undone.
     """
 
     resource: Any
