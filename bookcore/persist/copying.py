@@ -93,7 +93,7 @@ def copy_calendar(
 
     If it fails, or is cut off, there is no calendar at *to*, though an empty SQLite file may stay. Calling it again begins
     anew; in PostgreSQL it goes on with the tables, which take long, if the state is the same. (After an
-    `UnknownOutcomeError` there may be the whole copy: calling it again tells.)
+    `UnknownOutcomeError` there may be the whole copy: calling it again tells, or the error.)
 
     Raises: `JournalError` and `SnapshotError` for a source that cannot be read or is damaged, for a *to* that holds
     something or cannot be written, for a copy that does not read back; `QueryError` for a key of a database,

@@ -123,6 +123,25 @@ def _watched(seconds: float) -> int:
     return min(max(2, round(seconds)), LONGEST)
 
 
+@contextmanager
+def doubts_of(connection: Any) -> Iterator[list[str]]:
+    """Give a list, and note in it why commits are not certain.
+
+    One that was cancelled while it waited for a standby is a success with a warning.
+    """
+    doubts: list[str] = []
+
+    def note(notice: Any) -> None:
+        if notice.sqlstate == "01000":
+            doubts.append(notice.message_primary)
+
+    connection.add_notice_handler(note)
+    try:
+        yield doubts
+    finally:
+        connection.remove_notice_handler(note)
+
+
 def is_usable(connection: Any, within: bool) -> bool:
     """Tell whether a connection waits for a command: Ctrl-C may have come amidst one. *within*: of a transaction."""
     status, known = connection.pgconn.transaction_status, psycopg.pq.TransactionStatus

@@ -29,7 +29,7 @@ from bookcore.persist.journal.reading import Progress
 from bookcore.persist.journal.records import rows_of, standing
 from bookcore.persist.shared.address import shown
 from bookcore.persist.shared.partitioned.division import agree
-from bookcore.persist.shared.pgconnection import connected
+from bookcore.persist.shared.pgconnection import connected, doubts_of
 from bookcore.persist.shared.pgerrors import error_of
 from bookcore.persist.shared.pgschema import UNFINISHED, VERSION, Address, has_tables, version_of
 from bookcore.persist.shared.postgres import PostgresJournal
@@ -67,7 +67,7 @@ def write(
     *claim* is called with the connection in the transaction in which all begin.
 
     Raises: `JournalError`, also if there is a calendar of that name; what *verify* raises; `UnknownOutcomeError` where the
-    connection broke at the last commit.
+    connection broke at the last commit, or a standby did not get that in time.
     """
     parts = {Address.of(address): state for address, state in states.items()}
     where, rows = next(iter(parts)), [part.row for part in parts]
@@ -89,9 +89,9 @@ def write(
         raise error_of(exc, where.name, "cannot be written", timeout) from exc
 
 
-def _marks(connection: Any, rows: list[str], version: int) -> list[Any]:
+def _marks(connection: Any, rows: list[str], version: int, lock: str = "") -> list[Any]:
     """Return the names of those calendars that have a format, and the marks that tell them from others of their names."""
-    ask = "SELECT name, origin FROM bookcore.calendar WHERE name = ANY(%s) AND format = %s ORDER BY name"
+    ask = "SELECT name, origin FROM bookcore.calendar WHERE name = ANY(%s) AND format = %s ORDER BY name" + lock
     found: list[Any] = connection.execute(ask, (rows, version)).fetchall()
     return found
 
@@ -168,15 +168,20 @@ def _finish(connection: Any, where: Address, rows: list[str], timeout: float) ->
     """Make calendars of what was unfinished. Raises: `UnknownOutcomeError`, psycopg.Error."""
     marks = _marks(connection, rows, UNFINISHED)
     try:
-        connection.execute(_SET, (VERSION, rows))
+        with doubts_of(connection) as doubts:
+            connection.execute(_SET, (VERSION, rows))
     except psycopg.Error as exc:
         if not connection.closed:
             raise
-        with suppress(psycopg.Error), connected(where.server, timeout) as again:
-            if _marks(again, rows, VERSION) == marks:
+        with suppress(psycopg.Error), connected(where.server, timeout) as again, doubts_of(again) as doubts:
+            # the commit of a lock waits for a standby as well
+            if _marks(again, rows, VERSION, " FOR NO KEY UPDATE") == marks and not doubts:
                 return
         what = "the connection broke while the copy was made; if it is there, it is whole: copy again, which tells"
         raise UnknownOutcomeError(where.name, what) from exc
+    if doubts:
+        what = f"the copy is there and whole, and may be lost with its server ({doubts[0]})"
+        raise UnknownOutcomeError(where.name, f"{what}; `barrier` of the calendar returns when the standby has it")
 
 
 def _active(connection: Any, part: Address) -> tuple[int, ...]:

@@ -40,7 +40,7 @@ from bookcore.persist.journal.errors import (
 from bookcore.persist.journal.records import rows_of
 from bookcore.persist.shared import pgconnection
 from bookcore.persist.shared.partitioned.division import Claims, agree, claims_of
-from bookcore.persist.shared.pgconnection import LONGEST, connected, has_said, is_usable
+from bookcore.persist.shared.pgconnection import LONGEST, connected, doubts_of, has_said, is_usable
 from bookcore.persist.shared.pgerrors import error_of, refusal_of
 from bookcore.persist.shared.pgschema import (
     UNFINISHED,
@@ -565,15 +565,9 @@ class PostgresJournal(SharedJournal):
         locked: bool = True,
     ) -> None:  # fmt: skip
         """Execute statements which end with COMMIT, or are a transaction of their own. Raises: as `append`."""
-        doubts: list[str] = []
-
-        def note(notice: Any) -> None:
-            if notice.sqlstate == "01000":  # the commit was cancelled while it waited for a standby
-                doubts.append(notice.message_primary)
-
-        writer.add_notice_handler(note)
         try:
-            self._execute(writer, statements, values, groups, claims, size, locked=locked)
+            with doubts_of(writer) as doubts:
+                self._execute(writer, statements, values, groups, claims, size, locked=locked)
         except JournalError as exc:
             cut_before = isinstance(exc.__cause__, psycopg.errors.IdleInTransactionSessionTimeout)  # it has read no COMMIT
             if cut_before or not (writer.closed and isinstance(exc.__cause__, psycopg.Error)):
@@ -583,8 +577,6 @@ class PostgresJournal(SharedJournal):
         except BaseException:
             self.unlock()
             raise
-        finally:
-            writer.remove_notice_handler(note)
         if doubts:
             raise UnknownOutcomeError.of_change(self.name, doubts[0])
 

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
-from bookcore import Calendar, ConflictError, Resource
+from bookcore import Calendar, ConflictError, Resource, copy_calendar
 from bookcore.persist.journal.errors import JournalError, JournalReplacedError, UnknownOutcomeError
 from bookcore.persist.shared.partitioned.routing import partition_of
 from bookcore.testing.servers import PostgresServer
@@ -254,6 +255,40 @@ def test_a_primary_without_its_standby_acknowledges_nothing(
     new.book("room", 1, 2, id="elsewhere")
     for calendar in (old, other):
         assert not calendar.is_available("room", 1, 2)
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+def test_a_copy_whose_last_commit_does_not_come_to_the_standby_is_in_doubt(
+    breaks: bool, pair: Pair, opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the connection broke at that commit, and another one finds the copy there."""
+    from bookcore.persist.shared import pgconnection, pgcopying
+    from bookcore.persist.shared.pgschema import UNFINISHED, VERSION
+
+    primary, standby = pair
+    Calendar().snapshot(tmp_path / "empty.bks")
+    monkeypatch.setattr(pgconnection, "LEAST_PATIENCE", 0.5)
+    plain = pgcopying._finish
+
+    def finish(connection: Any, *rest: Any) -> None:
+        standby.run("pg_ctl", "stop", "--wait", "--silent", "--mode=immediate")
+        if breaks:  # when the server has committed it
+            unfinished = pgcopying._marks(connection, ["berlin"], UNFINISHED)
+            connection.execute(pgcopying._SET, (VERSION, ["berlin"]))
+            monkeypatch.setattr(pgcopying, "_marks", lambda *asked: unfinished if asked[0] is connection else marks(*asked))
+            primary.execute(f"SELECT pg_terminate_backend({connection.info.backend_pid}, 20000)")
+        plain(connection, *rest)
+
+    marks = pgcopying._marks
+    monkeypatch.setattr(pgcopying, "_finish", finish)
+    what = "the connection broke while the copy was made" if breaks else "may be lost with its server .*; `barrier` of the"
+    with pytest.raises(UnknownOutcomeError, match=what):
+        copy_calendar(tmp_path / "empty.bks", of(primary), timeout=0.5)
+    copy = opened(of(primary), timeout=0.5)
+    with pytest.raises(UnknownOutcomeError):
+        copy.barrier()
+    standby.start()
+    copy.barrier()
 
 
 def despite_broken_connections(call: Callable[[], Any]) -> Any:
