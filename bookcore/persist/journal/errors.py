@@ -124,7 +124,7 @@ class JournalReplacedError(JournalError):
     """A shared journal is not the one that the calendar has read: an older copy, or another one, was put in its place.
 
     Attribute: ``reloaded``, true if it is the same calendar in PostgreSQL with another history, as after a failover to a
-    standby that lacked the last records. Then the calendar has taken that over, and goes on: the call may be repeated.
+    standby that lacked the last records. Then the calendar has taken that over, or will in the next call: repeat the call.
     """
 
     def __init__(self, path: object, reason: str, *, reloaded: bool = False) -> None:

@@ -71,6 +71,7 @@ class SharedRecorder:
         self._patience, self._keep, self._read_only = patience, keep, read_only
         self._fresh_until = 0.0  # the time until which the follower need not look
         self._locking_at = -inf  # the time when the database was last asked for its lock
+        self._locked_to: Place | None = None  # that of the last record that it had then
         self._certain = 0  # the position of the last record that is known not to be lost, as far as was asked for
         self._applied: Place | None = None  # where records of others lead that are being applied
         self._pid = os.getpid()
@@ -202,7 +203,7 @@ class SharedRecorder:
         journal = self.journal
         self._locking_at = monotonic()
         self._fresh_until = self._locking_at + FRESH[0]
-        news = journal.lock(self.left(until), self.place, AT_ONCE)
+        news = self._lock_after(self.place, until, AT_ONCE)
         self._fresh_until = monotonic() + FRESH[1]
         self._hopes_until = 0.0 if news else monotonic() + HOPING
         if len(news) < AT_ONCE:
@@ -210,7 +211,12 @@ class SharedRecorder:
         journal.unlock()  # there is much to apply: others may append meanwhile
         self.catch_up()
         self._locking_at = monotonic()
-        return journal.lock(self.left(until), self.place, -1)
+        return self._lock_after(self.place, until, -1)
+
+    def _lock_after(self, place: Place, until: float, most: int) -> Sequence[Stored]:
+        news = self.journal.lock(self.left(until), place, most)
+        self._locked_to = news[-1].place if news else place
+        return news
 
     def may_hope(self) -> bool:
         """Tell whether the next record may be appended in one exchange with the database, and that is likely to succeed.
@@ -239,12 +245,15 @@ class SharedRecorder:
         """Apply records of others, all or none. The calendar's lock is held for writing; memory may have some of them.
 
         *afresh*: also without news undo the expiries that are provisional, because a command is about to be decided.
-        Raises: `JournalDamagedError`, `SnapshotTypeError`; `JournalReplacedError` for records of another history.
+        Raises: `JournalDamagedError`, `SnapshotTypeError`; `JournalReplacedError` for records of another history, and if
+        memory has some that the database, which is locked, has not.
         """
-        state = self.state
-        news = [stored for stored in news if stored.place.position > self.place.position]
-        if news and after(self.place, news[0].data) != news[0].place:  # another history was taken over since they were read
-            raise JournalReplacedError.after_reload(self.journal.spot, "nothing was changed; call again")
+        state, place = self.state, self.place
+        news = [stored for stored in news if stored.place.position > place.position]
+        is_locked = afresh and not (self.hoping or self._read_only)
+        if after(place, news[0].data) != news[0].place if news else is_locked and place != self._locked_to:
+            what = "memory has followed another history since the records of the database were read, as around a failover"
+            raise JournalReplacedError(self.journal.spot, f"{what}; nothing was changed; call again", reloaded=True)
         if news or afresh:
             state.take_back_pending()
         if news:

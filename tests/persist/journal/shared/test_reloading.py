@@ -306,6 +306,38 @@ def test_records_that_are_read_while_others_take_their_places_are_not_applied(
     assert (one.position, one.digest()) == (4, opened().digest())
 
 
+@pytest.mark.parametrize("others", [False, True], ids=["shorter", "with others in their place"])
+@pytest.mark.parametrize("id", ["new", "lost"])
+def test_a_command_that_has_locked_when_memory_follows_the_lost_history_may_be_called_again(
+    id: str, others: bool, opened: Open, lose: Lose, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database is not damaged; and what is lost is not acknowledged."""
+    booked(opened, 1)
+    other, one = opened(), opened()
+    other.book("room", 5, 6, id="lost")
+    lost = one._recorder.journal.read(one._recorder.place, -1)
+    lose(address, 2)
+    if others:
+        opened().book("room", 20, 21)
+
+    def lock(*given: Any) -> Any:
+        news = plain(*given)
+        monkeypatch.undo()
+        one._recorder.state.gate.follow(one._recorder.apply, lost)
+        return news
+
+    plain = one._recorder.journal.lock
+    monkeypatch.setattr(one._recorder.journal, "lock", lock)
+    at = {"new": 8, "lost": 5}[id]
+    book = partial(one.book, "room", at, at + 1, id=id, if_exists="return")
+    with pytest.raises(JournalReplacedError, match=r"memory has followed another .* nothing was changed; call again"):
+        book()
+    assert one.position == 3
+    replaced(book)
+    assert book().start == at
+    assert one.position == 3 + others
+
+
 def test_memory_that_went_on_and_was_taken_back_to_where_a_call_began_is_asked_again(
     opened: Open, lose: Lose, address: str
 ) -> None:
