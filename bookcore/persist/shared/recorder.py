@@ -66,14 +66,14 @@ class SharedRecorder:
         self.together: list[bytes] | None = None  # the records of a group of commands, while it is decided
         self.follower: Any = None
         self.loading = threading.RLock()  # held by the thread that takes over another history
-        self._histories = 1  # how many histories memory has followed, or was to follow
+        self._histories = 1  # how many histories memory has followed
         self._encoder, self._replay = Encoder(state, journal.name, known), Replay(state, known)
         self._patience, self._keep, self._read_only = patience, keep, read_only
         self._fresh_until = 0.0  # the time until which the follower need not look
         self._locking_at = -inf  # the time when the database was last asked for its lock
         self._locked_to: Place | None = None  # that of the last record that it had then
         self._certain = 0  # the position of the last record that is known not to be lost, as far as was asked for
-        self._applied: Place | None = None  # where records of others lead that are being applied
+        self._applied: tuple[int, Place] | None = None  # where records of others lead that are applied, and in which history
         self._pid = os.getpid()
         self._closed = False
         self.swelling = False  # a record was appended since the database was asked whether a checkpoint is due
@@ -100,7 +100,7 @@ class SharedRecorder:
         """
         log = self.state.log
         if self._applied is not None:  # they are records already
-            self.place = self._applied
+            self._histories, self.place = self._applied
             return
         if self._read_only:
             if not all(isinstance(change, UNRECORDED) for change in changes):
@@ -257,15 +257,15 @@ class SharedRecorder:
         if news or afresh:
             state.take_back_pending()
         if news:
-            self._arrive(news[-1].place, replay_all, self._replay, self.journal.spot, news)
+            self._arrive(self._histories, news[-1].place, replay_all, self._replay, self.journal.spot, news)
             self.grown += sum(len(stored.data) for stored in news)
         if afresh and not self.hoping:  # these were all, because the database is locked
             self.journal.note_complete(self._locking_at)
 
-    def _arrive(self, place: Place, command: Callable[[*Ts], T], *args: *Ts) -> T:
-        """Call a command that makes memory what records up to *place* say; undo it if it raises."""
+    def _arrive(self, history: int, place: Place, command: Callable[[*Ts], T], *args: *Ts) -> T:
+        """Call a command that makes memory what records up to *place* of a history say; undo it if it raises."""
         self.state.renumber()  # which is put off in a block
-        self._applied = place
+        self._applied = history, place
         try:
             return self.state.undoing(True, command, *args)
         finally:
@@ -278,9 +278,8 @@ class SharedRecorder:
         """
         state = self.state
         state.take_back_pending()
-        self._histories += 1
         self.grown, self._certain, self._hopes_until = grown, 0, 0.0  # first: no record of another history is certain
-        counts = self._arrive(place, take_over, state, fresh)
+        counts = self._arrive(self._histories + 1, place, take_over, state, fresh)
         state.holds.expired = fresh.holds.expired
         return counts
 
@@ -332,16 +331,19 @@ class SharedRecorder:
         patience = self._patience if timeout is None else timeout
         until = monotonic() + patience
         histories = self._histories
-        while (place := self.place).position < position:
+        while True:
+            place = self.place  # first: it is set after the number of its history
+            if self._histories != histories:
+                way = f"record {brief(position)} of it may be another one than was waited for"
+                raise JournalReplacedError.after_reload(self.journal.spot, way)
+            if place.position >= position:
+                return
             if not has_come(partial(self.journal.wait, place, self.left(until))):
                 self.check_open()
                 what = f"has {self.position} records, and record {brief(position)} did not come within {patience:g} seconds"
                 raise JournalTimeoutError(self.journal.spot, what, patience)
             self.catch_up()
-            if self._histories != histories:
-                way = f"record {brief(position)} of it may be another one than was waited for"
-                raise JournalReplacedError.after_reload(self.journal.spot, way)
-            if self.place == place and self.journal.lag(place):  # else it was told too early, as by a server that is ahead
+            if self.place == place and self.lag():  # else it was told too early, as by a server that is ahead
                 self.catch_up()
                 if self.place == place:
                     what = f"its last record is {place.position}, and its head says more"

@@ -338,6 +338,35 @@ def test_a_command_that_has_locked_when_memory_follows_the_lost_history_may_be_c
     assert one.position == 3 + others
 
 
+def test_who_waits_does_not_hear_of_a_reload_that_failed(
+    opened: Open, lose: Lose, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread tries to take the history over while a thread waits, and an index refuses it."""
+    one, tried = booked(opened, 4), list[Exception]()
+
+    def key(event: Any) -> int:
+        if event.start == 20:
+            raise RuntimeError("no twenty")
+        return int(event.start)
+
+    def catch_up() -> None:
+        monkeypatch.undo()
+        one.catch_up()
+        lose(address, 3)
+        opened().book("room", 20, 21)
+        with pytest.raises(JournalReplacedError, match="could not be taken over") as caught:
+            one.catch_up()
+        tried.append(caught.value)
+
+    one.create_booking_index("start", key=key)
+    monkeypatch.setattr(one._recorder, "catch_up", catch_up)
+    monkeypatch.setattr(one._recorder.journal, "wait", lambda *given: True)
+    with pytest.raises(JournalReplacedError, match="could not be taken over") as caught:
+        one.wait_for(9, 60)
+    assert tried
+    assert not caught.value.reloaded
+
+
 def test_memory_that_went_on_and_was_taken_back_to_where_a_call_began_is_asked_again(
     opened: Open, lose: Lose, address: str
 ) -> None:
