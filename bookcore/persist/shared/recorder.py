@@ -191,13 +191,16 @@ class SharedRecorder:
         """
         if self._read_only:
             return ()
-        place = self.place
-        try:
-            return self._locked(until)
-        except JournalReplacedError as exc:
-            self.journal.unlock()
-            reload(self, place, exc)
-            raise JournalReplacedError.after_reload(self.journal.spot, "nothing was changed; call again") from exc
+        histories = self._histories
+        while True:
+            place = self.place
+            try:
+                return self._locked(until)
+            except JournalReplacedError as exc:
+                self.journal.unlock()
+                reload(self, place, exc)
+                if self._histories != histories:  # else memory has only moved on
+                    raise JournalReplacedError.after_reload(self.journal.spot, "nothing was changed; call again") from exc
 
     def _locked(self, until: float) -> Sequence[Stored]:
         journal = self.journal

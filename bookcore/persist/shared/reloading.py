@@ -56,6 +56,8 @@ _PLAIN = frozenset({int, str, date, NoneType})
 def reload(recorder: Any, place: Place, error: JournalReplacedError) -> None:
     """Make memory what the database says, if it has another history than that which led to *place*; else raise *error*.
 
+    Does nothing if memory has moved on, or the history changes again while it is loaded: the caller asks the database again.
+
     No lock but the turn is held. Raises: `JournalError`, `SnapshotError`; and changes nothing then.
     Complexity: as opening the calendar; the lock is held while the two are compared, O(everything), most of it in C.
     """
@@ -67,7 +69,10 @@ def reload(recorder: Any, place: Place, error: JournalReplacedError) -> None:
             raise error
         _, fresh, start = begin(partial(blank, key=state.registry.key), journal, recorder.known)
         records = Records(journal, start)
-        fresh.gate.run(replay, fresh, recorder.known, records)
+        try:
+            fresh.gate.run(replay, fresh, recorder.known, records)
+        except JournalReplacedError:  # its history has changed again, which the caller finds
+            return
         try:
             counts = state.gate.follow(recorder.take_over, records.place, records.size, fresh)
         except LACKING:

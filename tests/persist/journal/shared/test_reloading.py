@@ -21,7 +21,7 @@ from bookcore import BookingEvent, Calendar, Resource, TransactionError
 from bookcore.engine.state import CalendarState
 from bookcore.persist.journal.errors import JournalError, JournalReplacedError
 from bookcore.persist.journal.reading import blank
-from bookcore.persist.shared import recorder, reloading
+from bookcore.persist.shared import recorder, reloading, replaying
 from bookcore.persist.shared.reloading import reload, take_over
 from bookcore.persist.shared.replaying import begin
 from bookcore.persist.snapshot.classes import handed_in
@@ -336,6 +336,65 @@ def test_a_command_that_has_locked_when_memory_follows_the_lost_history_may_be_c
     replaced(book)
     assert book().start == at
     assert one.position == 3 + others
+
+
+@pytest.mark.parametrize("asks", ["a command", "a call that goes on"])
+def test_a_history_that_changes_again_while_it_is_loaded_is_loaded_again(
+    asks: str, opened: Open, lose: Lose, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing says that the calendar is to be opened anew."""
+    one = booked(opened, 4)
+    lose(address, 3)
+    for at in 20, 21:
+        opened().book("room", at, at + 1)
+
+    def begun(*given: Any) -> Any:
+        monkeypatch.undo()
+        monkeypatch.setattr(replaying, "AT_ONCE", 4)
+        _, _, place = found = begin(*given)
+        journal = one._recorder.journal
+        plain = journal.read
+
+        def read(*asked: Any) -> Any:
+            news = plain(*asked)
+            monkeypatch.undo()
+            lose(address, 3)
+            return news
+
+        assert place.position == 0
+        monkeypatch.setattr(journal, "read", read)
+        return found
+
+    monkeypatch.setattr(reloading, "begin", begun)
+    if asks == "a command":
+        replaced(lambda: one.book("room", 30, 31))
+    else:
+        one.catch_up()
+    assert (one.position, one.digest()) == (3, opened().digest())
+
+
+def test_a_command_goes_on_when_memory_has_only_moved_on(
+    opened: Open, lose: Lose, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The follower brought a record of the lost history meanwhile, so the calendar has not been reloaded yet."""
+    booked(opened, 1)
+    other, one, reloads = opened(), opened(), list[int]()
+    other.book("room", 5, 6)
+    one.catch_up()
+    other.book("room", 6, 7)
+    lost = one._recorder.journal.read(one._recorder.place, -1)
+    lose(address, 2)
+
+    def reloaded(*given: Any) -> None:
+        if not reloads:
+            one._recorder.state.gate.follow(one._recorder.apply, lost)
+        reloads.append(one.position)
+        reload(*given)
+
+    monkeypatch.setattr(recorder, "reload", reloaded)
+    replaced(lambda: one.book("room", 8, 9))
+    assert reloads == [4, 4]
+    assert one.position == 2
 
 
 def test_who_waits_does_not_hear_of_a_reload_that_failed(
