@@ -958,8 +958,8 @@ class CalendarState:
 
     def translate_comparison(self, exc: Exception) -> None:
         """Raise a `KeyTypeError` for an exception that may come from the user's own comparison of keys; else return."""
-        if self.keys.foreign and not is_a(exc, (BookcoreError, *LACKING)):
-            key = self.keys.sample()
+        key = self.keys.take_foreign()
+        if key is not None and not is_a(exc, (BookcoreError, *LACKING)):
             raise KeyTypeError(key, f"could not be compared: {type(exc).__name__}: {exc}") from exc
 
     def finish(self, exc: BaseException | None, due: int, waits: bool) -> None:

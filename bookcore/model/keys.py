@@ -266,7 +266,7 @@ class KeyFamily:
     (<class 'int'>, True, False)
     """
 
-    __slots__ = ("_held", "_kinds", "_stated", "closed", "foreign", "others", "plain", "zone")
+    __slots__ = ("_held", "_kinds", "_stated", "asked", "closed", "foreign", "others", "plain", "zone")
 
     def __init__(
         self,
@@ -282,6 +282,7 @@ class KeyFamily:
         self._kinds: dict[Any, Any] = {}
         self.plain: Any = None
         self.foreign = False
+        self.asked: Any = None  # the last key that was checked in full, if code of the user's own compares it
         self.zone: tzinfo | None = None
 
     def is_plain(self, start: Any, end: Any) -> bool:
@@ -343,6 +344,7 @@ class KeyFamily:
                 if is_array(atom):
                     raise KeyTypeError(key, "is an array: a key is one value that does not change")
         key = normal(key)
+        self.asked = key if type(key) not in OWN_KEYS and is_foreign(key) else None
         try:
             kind = kind_of(key)
             known = self._kinds.get(kind)  # a class need not be hashable
@@ -411,6 +413,14 @@ class KeyFamily:
     def sample(self) -> Any:
         """Return an example of the keys that are held, or None."""
         return next(iter(self._kinds.values()), None)
+
+    def take_foreign(self) -> Any:
+        """Return a key that code of the user's own may have compared in the call that ends now, or None.
+
+        It is held, or it was asked about: a command remembers its keys at its end, and not at all if it is undone.
+        """
+        asked, self.asked = self.asked, None
+        return self.sample() if self.foreign else asked
 
     def suit(self, asked: Callable[[Any], bool]) -> bool:
         """Tell whether a question is true of an example of each kind that is held. O(kinds); if it is not, O(keys held)."""

@@ -6,6 +6,7 @@ the next call.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -16,9 +17,11 @@ from bookcore import (
     BookingEvent,
     Calendar,
     CalendarBrokenError,
+    Closure,
     KeyTypeError,
     MemoryStore,
     Resource,
+    changes,
 )
 from bookcore.stores.sizes import Sizes
 from bookcore.stores.sorted import SortedStore
@@ -136,6 +139,42 @@ def test_a_call_whose_comparison_fails_changes_nothing(command: str, lasting: bo
         if not raised:  # the answer did not need the comparison that failed
             calendar = make(STORES[store])
     assert 0 < fuse < 999
+
+
+FIRST: dict[str, Callable[[Calendar], Any]] = {
+    "book": lambda c: c.book("r", Key(3), Key(5)),
+    "book in a pool": lambda c: c.book("q", Key(3), Key(5), quantity=2),
+    "hold": lambda c: c.hold("r", Key(3), Key(5), ttl=4),
+    "book_any": lambda c: c.book_any(["q", "r"], Key(3), Key(5)),
+    "book_all": lambda c: c.book_all([("q", Key(3), Key(5)), ("q", Key(4), Key(6)), ("r", Key(3), Key(5))]),
+    "load": lambda c: c.load([BookingEvent("r", Key(at), Key(at + 1)) for at in range(4)]),
+    "close": lambda c: c.close("r", Key(3), Key(5)),
+    "close_all": lambda c: c.close_all(["r", "q"], Key(3), Key(5)),
+    "apply a booking": lambda c: c.apply(changes.Booked(BookingEvent("r", Key(3), Key(5), id="b"), False, None)),
+    "apply a closure": lambda c: c.apply(changes.Closed(Closure(c.resource("r"), Key(3), Key(5), "", 1, ()))),
+    "is_available": lambda c: c.is_available("r", Key(3), Key(5)),
+    "find_available": lambda c: c.find_available(Key(3), Key(5)).ids(),
+    "gaps": lambda c: list(c.gaps("q", Key(3), Key(5))),
+}
+
+
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize("command", FIRST)
+def test_the_first_keys_that_cannot_be_compared_are_named(command: str, store: str) -> None:
+    """The calendar holds none yet, or none any more when all has been undone, and knows where the error comes from."""
+    for fuse in range(100):
+        Key.fuse = float("inf")
+        calendar = Calendar(STORES[store](), clock=lambda: 0)
+        for resource in (Resource("r"), Resource("q", capacity=3)):
+            calendar.add_resource(resource)
+        Key.fuse = fuse
+        with contextlib.suppress(KeyTypeError):
+            FIRST[command](calendar)
+        failed, Key.fuse = Key.fuse < 0, float("inf")
+        calendar.check()
+        if not failed:
+            break
+    assert 0 < fuse < 99
 
 
 def test_all_bookings_of_a_block_are_undone_though_no_key_can_be_compared() -> None:
