@@ -119,8 +119,6 @@ def _load_columns(state: CalendarState, events: list[Any]) -> bool:
             return False
         seqs = range(ledger.last + 1, ledger.last + 1 + len(events))
         numbered = are_numbers(ids, seqs)
-        if ledger.named and not ledger.numbers.isdisjoint(seqs):
-            return False
         # the ledger keeps the events that carry more than their rows
         kept = {}
         if given:
@@ -218,11 +216,12 @@ def _ids(state: CalendarState, events: list[Any]) -> Sequence[Any] | None:
     ids: Any = [event._id for event in events]
     missing = ids.count(None)
     if missing == len(ids):
-        return range(ledger.last + 1, ledger.last + 1 + len(ids))
-    if missing or len(set(ids)) < len(ids):
-        return None
-    if any(type(id) is not str for id in ids) and any(ledger.number_of(id) is not None for id in ids):
-        return None
+        ids = range(ledger.last + 1, ledger.last + 1 + len(ids))
+    else:
+        if missing or len(set(ids)) < len(ids):
+            return None
+        if any(type(id) is not str for id in ids) and any(ledger.number_of(id) is not None for id in ids):
+            return None
     return ids if not ledger.named or ledger.numbers.isdisjoint(ids) else None
 
 

@@ -204,7 +204,7 @@ class Engine:
         state = self.state
         ledger, expired, quantity = state.ledger, state.holds.expired, event._quantity
         try:
-            seq = ledger.next_number(number)
+            seq = ledger.next_number(number, is_id=id is None)
             name = seq if id is None else id
             taken = None if id is None else ledger.number_of(id)
             ran_out = expired.get(name) if expired else None

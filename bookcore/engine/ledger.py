@@ -173,12 +173,15 @@ class Ledger:
 
     # -- changing ----------------------------------------------------------------------------------
 
-    def next_number(self, least: int = 0) -> int:
-        """Return the number of the next booking, at least *least*, which no active booking has as its id. O(1), mostly."""
+    def next_number(self, least: int = 0, *, is_id: bool) -> int:
+        """Return the number of the next booking, at least *least*. O(1), mostly.
+
+        *is_id*: it is the id of the booking as well, so that it is none that another active booking has as its id.
+        """
         seq = self.last + 1
         if seq < least:
             seq = least
-        while self.named and seq in self.numbers:
+        while is_id and self.named and seq in self.numbers:
             seq += 1
         return seq
 

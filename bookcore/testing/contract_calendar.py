@@ -355,6 +355,20 @@ class CalendarExam:
         assert not calendar.is_available(0, 405, 408)
         calendar.check()
 
+    @pytest.mark.parametrize("size", [3, 60])
+    @pytest.mark.parametrize("at_once", [True, False])
+    def test_ids_that_are_numbers_use_up_none_of_them(self, store: Any, size: int, at_once: bool) -> None:
+        """However bookings that have ids come, the next one without gets the same: the first that none has."""
+        calendar, flat = room(store)
+        events = [BookingEvent(flat, at * 10, at * 10 + 5, id=at * 2 + 2) for at in range(size)]
+        if at_once:
+            calendar.load(events)
+        else:
+            for event in events:
+                calendar.add_booking(event)
+        assert calendar.book(flat, 10_000, 10_001).id == (5 if size == 3 else 61)
+        calendar.check()
+
     @pytest.mark.parametrize("bounds", BOUNDS)
     @pytest.mark.parametrize("size", [3, 60])
     @pytest.mark.parametrize("wrong", ["taken", "each other", "unknown", "reversed", "stranger", "same id", "same event"])

@@ -103,7 +103,7 @@ def _numbers(state: State) -> Sequence[int]:
     Those of a file of format 1 are made: the id wherever that can be, so that few ids need be kept beside them.
 
     No number is above the last that was given out, so that the next booking gets the one that it would have had. Where the
-    ids leave too few for the bookings after them, each booking gets the next free number, which is at most the one it had.
+    ids leave too few for the bookings after them, they count up by one: each number is at most the one the booking had.
     """
     rows = state.bookings
     if rows.numbers is not None:
@@ -111,16 +111,8 @@ def _numbers(state: State) -> Sequence[int]:
     seqs: list[int] = []
     for by_id in (True, False):
         last, seqs = 0, []
-        others: set[Any] = set()  # ids that are not the number of their booking: `Ledger.next_number` passes over them
         for id in rows.ids:
-            if by_id and type(id) is int and last < id <= state.last_sequence:
-                last = id
-            else:
-                last += 1
-                while last in others:
-                    last += 1
-                if type(id) is not str:
-                    others.add(id)
+            last = id if by_id and type(id) is int and last < id <= state.last_sequence else last + 1
             seqs.append(last)
         if last <= state.last_sequence:
             break
