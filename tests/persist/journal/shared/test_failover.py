@@ -291,6 +291,21 @@ def test_a_copy_whose_last_commit_does_not_come_to_the_standby_is_in_doubt(
     copy.barrier()
 
 
+def test_a_barrier_waits_for_the_standby_where_commits_do_not(
+    pair: Pair, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It raises until the standby has what was committed before."""
+    monkeypatch.setattr("bookcore.persist.shared.pgconnection.LEAST_PATIENCE", 0.5)
+    primary, standby = pair
+    one = opened(of(primary), timeout=0.5, sync="never")
+    standby.run("pg_ctl", "stop", "--wait", "--silent", "--mode=immediate")
+    one.add_resource(Resource("room"))
+    with pytest.raises(UnknownOutcomeError, match=r"may be lost with its server .*; call barrier again"):
+        one.barrier()
+    standby.start()
+    one.barrier()
+
+
 def despite_broken_connections(call: Callable[[], Any]) -> Any:
     """Call something, again where it found that its connection for writing, or then that for reading, is broken."""
     for _ in range(2):

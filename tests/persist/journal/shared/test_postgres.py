@@ -968,6 +968,16 @@ def test_a_connection_that_another_thread_has_closed_has_said_something() -> Non
     assert has_said(SimpleNamespace(fileno=lambda: read))
 
 
+def test_a_barrier_has_all_before_it_on_the_disk(opened: Open, admin: Any) -> None:
+    """Where commits do not wait for the disk, the server writes what they did when it comes to it."""
+    one = booked(opened, sync="never")
+    for at in range(10, 15):
+        one.book("room", at, at + 1)
+        ((written,),) = admin.execute("SELECT pg_current_wal_insert_lsn()").fetchall()
+        one.barrier()
+        assert admin.execute("SELECT pg_current_wal_flush_lsn() >= %s::pg_lsn", (written,)).fetchone() == (True,)
+
+
 def test_a_barrier_needs_nothing_where_each_commit_waits_for_the_disk(opened: Open) -> None:
     """And makes it so where it does not."""
     for sync in ("always", "never"):
