@@ -35,7 +35,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("name", ["int", "str", "zone"])  # a directory in its present state is opened with all families
+@pytest.mark.parametrize("name", FAMILIES)
 def test_every_state_of_the_past_is_as_it_was(name: str, world: SimpleNamespace, tmp_path: Path) -> None:
     """By position and by time, while the calendar goes on, and after it was shut down; nothing on the disk changes."""
     key = world.families[name]

@@ -19,8 +19,7 @@ from bookcore import BookcoreError, BookingEvent, Calendar, Closure, Resource, c
 from bookcore.hours import Hours
 from bookcore.testing.parallel import line_of, started, tell
 
-FAMILIES = ("int", "str", "zone")
-"""Numbers, keys without lengths, and instants with opening hours. Directories and tables are tested with all families."""
+FAMILIES = ("int", "Decimal", "str", "datetime", "zone", "tuple")
 KINDS = set(changes.__all__) - {"Change", "Held", "IndexCreated", "IndexDropped", "Reindexed"}
 """The changes that are in records: an index is each process's own, and the inverse of `Confirmed` nobody receives."""
 
