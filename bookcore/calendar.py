@@ -1663,7 +1663,7 @@ class Calendar(Generic[R, K, E]):
         return lag
 
     def staleness(self) -> float:
-        """Return for how many seconds answers may have missed changes of other processes. O(1): it asks nobody, nor waits.
+        """Return for how many seconds answers may have missed changes of other processes. O(1), without the database.
 
         It is the time since this calendar is known to have had every record of the journal: since a command, a `catch_up`,
         a `lag` of 0 or the follower's last look has asked the database. While the database cannot be reached it grows, and

@@ -17,7 +17,7 @@ from weakref import ref
 
 from bookcore.model.errors import BookcoreError
 from bookcore.persist.journal.errors import JournalError
-from bookcore.persist.shared.seam import SharedJournal, has_come
+from bookcore.persist.shared.seam import SharedJournal, something_came
 
 LOOKING = 0.5
 """How many seconds pass at most until it looks whether the calendar is there still."""
@@ -76,7 +76,7 @@ def _follow(recorder_there: Any, journal: SharedJournal, ended: threading.Lock) 
             rest = 0.0
             continue
         try:
-            came, begun = has_come(partial(journal.wait, place, LOOKING, again=True)), monotonic()
+            came, begun = something_came(partial(journal.wait, place, LOOKING, again=True)), monotonic()
             recorder = recorder_there()
             if recorder is not None and recorder.is_open():
                 if came:

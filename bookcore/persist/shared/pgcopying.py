@@ -76,7 +76,13 @@ def write(
             ask = "SELECT pg_try_advisory_lock(hashtextextended(%s, %s))"
             if not connection.execute(ask, (where.whole, _MADE_BY)).fetchone()[0]:
                 raise JournalError(where.name, "another copy to this place is being made; wait for its end, or name another")
-            if not _goes_on(connection, parts, position, verify):
+            unfinished = _unfinished(connection, rows)
+            if unfinished:
+                agree(connection, where, create=False)
+                if not _is_there(connection, parts, position, verify):
+                    _clear(connection, unfinished)
+                    unfinished = []
+            if not unfinished:
                 _begin(connection, states, rows, position, timeout, verify, claim)
             try:
                 before = _write_tables(connection, parts, position, known, progress)
@@ -96,29 +102,32 @@ def _marks(connection: Any, rows: list[str], version: int, lock: str = "") -> li
     return found
 
 
-def _goes_on(connection: Any, parts: Mapping[Address, CalendarState], position: int, verify: Verify) -> bool:
-    """Tell whether there is an unfinished copy of these states; remove what there is of another one."""
-    rows = [part.row for part in parts]
-    unfinished = [name for name, _ in _marks(connection, rows, UNFINISHED)] if version_of(connection) == VERSION else []
-    if not unfinished:
-        return False
-    agree(connection, next(iter(parts)), create=False)
+def _unfinished(connection: Any, rows: list[str]) -> list[str]:
+    """Return the names of those calendars of which there is an unfinished copy."""
+    return [name for name, _ in _marks(connection, rows, UNFINISHED)] if version_of(connection) == VERSION else []
+
+
+def _is_there(connection: Any, parts: Mapping[Address, CalendarState], position: int, verify: Verify) -> bool:
+    """Tell whether the unfinished copy that is there is one of these states."""
     ask = """SELECT c.position, c.tables, k.snapshot FROM bookcore.calendar c JOIN bookcore.checkpoint k ON calendar = name
              WHERE name = %s AND format = %s"""
     with suppress(JournalDamagedError, SnapshotError):  # also of a source that had classes which this one has not
         for part, state in parts.items():
             found = connection.ask(ask, (part.row, UNFINISHED))
             if [each[:2] for each in found] != [(position, part.keeps_tables)]:
-                break
+                return False
             verify(state, found[0][2])
-        else:
-            return True
+        return True
+    return False
+
+
+def _clear(connection: Any, unfinished: list[str]) -> None:
+    """Remove what there is of an unfinished copy. O(rows)."""
     connection.execute(_FORGET, (unfinished,))
     for command in _CLEAR if has_tables(connection) else ():
         while connection.execute(command, (unfinished,)).rowcount:
             pass
     connection.execute("DELETE FROM bookcore.change WHERE calendar = ANY(%s)", (unfinished,))
-    return False
 
 
 def _begin(

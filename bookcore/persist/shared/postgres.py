@@ -74,7 +74,7 @@ SLOWEST = 1_000_000
 """How many bytes a second a server takes at least: it says nothing while it stores what was sent."""
 LISTENING = 0.25
 """How many seconds a thread listens before it looks whether the calendar was closed."""
-LOOKING, POLLING = 0.5, 0.02
+ASKING, POLLING = 0.5, 0.02
 """After how many seconds a thread that waits asks the server, should a notification be lost; a standby sends none."""
 # The server refuses a prepared statement for ever once the types of what it returns are others, as of columns that an
 # administrator has altered. So these statements say the types.
@@ -416,7 +416,7 @@ class PostgresJournal(SharedJournal):
     ) -> bool:
         """Listen until something has come or the time is over, and tell whether it has."""
         while not has_come():
-            look = monotonic() + (LOOKING if listener.listens else POLLING)
+            look = monotonic() + (ASKING if listener.listens else POLLING)
             while (left := min(look, until) - monotonic()) > 0:
                 for told in listener.notifies(timeout=min(left, LISTENING), stop_after=1):
                     position, _, name = told.payload.partition(" ")

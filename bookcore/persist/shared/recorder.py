@@ -30,7 +30,7 @@ from bookcore.persist.journal.records import UNRECORDED, Encoder, Replay
 from bookcore.persist.shared.past import read_history
 from bookcore.persist.shared.reloading import reload, take_over
 from bookcore.persist.shared.replaying import AT_ONCE, replay_all, snapshot_id
-from bookcore.persist.shared.seam import Place, SharedJournal, Stored, after, has_come
+from bookcore.persist.shared.seam import Place, SharedJournal, Stored, after, something_came
 from bookcore.persist.shared.turns import SharedGate
 from bookcore.persist.snapshot.gather import read
 from bookcore.persist.snapshot.save_load import save_bytes, told_as_unwritable
@@ -341,7 +341,7 @@ class SharedRecorder:
                 raise JournalReplacedError.after_reload(self.journal.spot, way)
             if place.position >= position:
                 return
-            if not has_come(partial(self.journal.wait, place, self.left(until))):
+            if not something_came(partial(self.journal.wait, place, self.left(until))):
                 self.check_open()
                 what = f"has {self.position} records, and record {brief(position)} did not come within {patience:g} seconds"
                 raise JournalTimeoutError(self.journal.spot, what, patience)

@@ -160,7 +160,7 @@ def good_records(
     return found, None
 
 
-def has_come(wait: Callable[[], bool]) -> bool:
+def something_came(wait: Callable[[], bool]) -> bool:
     """Call what calls `SharedJournal.wait`; another history is news as well, and reading tells which."""
     try:
         return wait()

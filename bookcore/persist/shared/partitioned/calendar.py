@@ -404,7 +404,7 @@ class PartitionedCalendar:
         """See `Calendar.book_all`: one transaction of the partitions of all requests."""
         pairs, skips = parsed(requests), skipped(on_conflict)
         asked = [
-            (request._resource, request._id) if arguments is None else (arguments[0], arguments[3])
+            _resource_and_id(request, arguments)
             for request, arguments in pairs
             if not is_a(arguments, BookcoreError)
         ]
@@ -430,7 +430,7 @@ class PartitionedCalendar:
 
     def _booked(self, noted: dict[bytes, int], request: Any, arguments: Any) -> Any:
         if noted:
-            resource, id = (request._resource, request._id) if arguments is None else (arguments[0], arguments[3])
+            resource, id = _resource_and_id(request, arguments)
             number = self._number_of(resource)
             if id is not None and noted.get(_key_of(id), number) != number:
                 raise DuplicateBookingError(id, None, "in another partition")
@@ -917,6 +917,11 @@ class PartitionedCalendar:
     def __repr__(self) -> str:
         held = "" if self._is_whole else f", of which it holds {', '.join(map(str, self.held))}"
         return f"<PartitionedCalendar in {self.partitions} partitions{held}, kept in {self.name}>"
+
+
+def _resource_and_id(request: Any, arguments: Any) -> tuple[Any, Any]:
+    """Return what a request books and under which id: an event, or the arguments that it stands for."""
+    return (request._resource, request._id) if arguments is None else (arguments[0], arguments[3])
 
 
 def _key_of(id: Any) -> bytes:
