@@ -177,10 +177,12 @@ def instants(
 
     Complexity: O(log t) in the number of clock changes of the zone.
     """
-    for low, high in _after_opening(zone, opens, closes, nonexistent, ambiguous):
-        for since, until in _before_closing(zone, closes, nonexistent, ambiguous):
-            if max(low, since) < min(high, until):
-                yield max(low, since), min(high, until)
+    since = (*_shown(zone, opens, nonexistent, ambiguous, closes), _UNBOUNDED)
+    until = (-_UNBOUNDED, *_shown(zone, closes, nonexistent, ambiguous))
+    for opened, shut in zip(since[::2], since[1::2], strict=False):
+        for low, high in zip(until[::2], until[1::2], strict=True):
+            if max(low, opened) < min(high, shut):
+                yield max(low, opened), min(high, shut)
 
 
 def _offsets(zone: tzinfo, wall: timedelta) -> tuple[timedelta, timedelta]:
@@ -189,36 +191,26 @@ def _offsets(zone: tzinfo, wall: timedelta) -> tuple[timedelta, timedelta]:
     return offsets(zone, wall) if steady is None else (steady, steady)
 
 
-def _after_opening(
-    zone: tzinfo, opens: timedelta, closes: timedelta, nonexistent: str, ambiguous: str
-) -> tuple[Piece, ...]:
-    """Return the UTC spans in which the clock has passed the opening time, by the policies."""
-    before, after = _offsets(zone, opens)
-    if before == after:
-        return ((opens - before, _UNBOUNDED),)
-    change = change_between(zone, opens, before, after)
-    if before < after:
-        if closes <= change + after:
-            return ()  # the clock skips the whole opening
-        if nonexistent == "jump":
-            return ((change, _UNBOUNDED),)
-        return ((opens - (before if nonexistent in ("later", "narrowest") else after), _UNBOUNDED),)
-    if ambiguous == "both":
-        return (opens - before, change), (opens - after, _UNBOUNDED)
-    return ((opens - (before if ambiguous in ("first", "widest") else after), _UNBOUNDED),)
+def _shown(
+    zone: tzinfo, wall: timedelta, nonexistent: str, ambiguous: str, closes: timedelta | None = None
+) -> tuple[timedelta, ...]:
+    """Return the instant that a closing time means, by the policies; with *closes*, that of the opening time before it.
 
-
-def _before_closing(zone: tzinfo, closes: timedelta, nonexistent: str, ambiguous: str) -> tuple[Piece, ...]:
-    """Return the UTC spans in which the clock has not reached the closing time, by the policies."""
-    before, after = _offsets(zone, closes)
+    There are three for ``"both"``: the first time, the change at which the clock goes back, and the second time. There is
+    none for an opening that the clock skips as a whole.
+    """
+    before, after = _offsets(zone, wall)
     if before == after:
-        return ((-_UNBOUNDED, closes - before),)
-    change = change_between(zone, closes, before, after)
+        return (wall - before,)
+    change = change_between(zone, wall, before, after)
+    policy = nonexistent if before < after else ambiguous
+    if policy == "both":
+        return wall - before, change, wall - after
     if before < after:
-        # the first skipped wall time is the instant of the change under every policy
-        if nonexistent == "jump" or closes - before == change:
-            return ((-_UNBOUNDED, change),)
-        return ((-_UNBOUNDED, closes - (before if nonexistent in ("later", "widest") else after)),)
-    if ambiguous == "both":
-        return (-_UNBOUNDED, closes - before), (change, closes - after)
-    return ((-_UNBOUNDED, closes - (before if ambiguous in ("first", "narrowest") else after)),)
+        if closes is not None and closes <= change + after:
+            return ()
+        # the first skipped wall time, as a closing time, is the instant of the change under every policy
+        if policy == "jump" or (closes is None and wall - before == change):
+            return (change,)
+    is_late = policy in ("later", "second", "widest" if closes is None else "narrowest")
+    return (wall - (min if is_late else max)(before, after),)
