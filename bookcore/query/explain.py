@@ -35,28 +35,24 @@ def free_busy(state: CalendarState, resource: Any, start: Any, end: Any) -> tupl
     booked = _points(rules.bookings.spans(record, low, high, 1), closed)
     confirmed = _confirmed(state, record, low, high) if state.holds.until else booked
     others = [rule for rule in record.rules if rule is not rules.hours]
-    shut = list(in_order(*(_points(rule.spans(record, low, high, 1), closed) for rule in others)))
+    blocked = in_order(booked, *(_points(rule.spans(record, low, high, 1), closed) for rule in others))
     first, last = (low, high)
     if closed:
         first = Place(low, False) if low is not None else None
         last = Place(high, True) if high is not None else None
-    # Each layer: the spans that are left when one more state is taken away.
+    free = _points(rules.free(blocked, hours, low, high), closed)
+    # each layer: the spans that are left when one more state is taken away
     layers = [(list(complement(confirmed, first, last)), State.BUSY)]
     if confirmed is not booked:
         layers.append((list(complement(booked, first, last)), State.HELD))
-    left = list(complement(in_order(booked, shut), first, last))
-    if shut:
-        layers.append((left, State.CLOSED))
-    if hours is not None:
-        left = _points(rules.free(in_order(booked, shut), hours, low, high), closed)
-        layers.append((left, State.CLOSED))
-    tiles = [_labelled(left, State.FREE, closed)]
+    if record.rules:
+        layers.append((free, State.CLOSED))
+    tiles = [_labelled(free, State.FREE, closed)]
     before = [(first, last)]
     for after, label in layers:
-        removed = intersection(before, complement(after, first, last))
-        tiles.append(_labelled(removed, label, closed))
+        tiles.append(_labelled(intersection(before, complement(after, first, last)), label, closed))
         before = after
-    return tuple(window(state, [record], start, end, low, high).tell_all(_joined(in_order(*tiles))))
+    return tuple(window(state, [record], start, end, low, high).tell_all(joined(in_order(*tiles))))
 
 
 @question
@@ -90,15 +86,14 @@ def _labelled(spans: Iterable[Span], state: State, closed: bool) -> Iterator[Any
         yield a, b, state
 
 
-def _joined(tiles: Iterator[Any]) -> Iterator[Any]:
-    """Yield the tiles, with neighbours of the same state joined."""
-    joined = None
-    for a, b, state in tiles:
-        if joined is not None and joined[2] is state:
-            joined = (joined[0], b, state)
-            continue
-        if joined is not None:
-            yield joined
-        joined = (a, b, state)
-    if joined is not None:
-        yield joined
+def joined(tiles: Iterable[Any]) -> Iterator[Any]:
+    """Yield tiles ``(start, end, state)``, with neighbours of the same state joined."""
+    held = None
+    for start, end, state in tiles:
+        if held is not None and held[2] == state:
+            start = held[0]
+        elif held is not None:
+            yield held
+        held = start, end, state
+    if held is not None:
+        yield held

@@ -48,6 +48,7 @@ from bookcore.model.term import All, And, as_term, check_quantity
 from bookcore.model.window import Window
 from bookcore.query import listing
 from bookcore.query.best_fit import DOUBLINGS
+from bookcore.query.explain import joined
 from bookcore.query.planner import Planner
 from bookcore.query.slots import Slots
 from bookcore.stores.protocol import SupportsFreeTime
@@ -302,28 +303,22 @@ class FreeTime:
 
 def _tiles(steps: Iterable[tuple[Any, Any, int]], low: Any, high: Any) -> Iterator[tuple[Any, Any, int]]:
     """Yield the steps of a profile of closed spans so that they do not share a key, which belongs to the higher of two."""
-    last = None if high is None else Place(high, True)
-    pending: list[tuple[Any, Any, int]] = []
     begins, used = None if low is None else Place(low, False), None
+    tiles: list[tuple[Any, Any, int]] = []
     for start, _, now in steps:
         if used is not None:
             border = Place(start, now < used)
-            pending.append((begins, border, used))
+            tiles.append((begins, border, used))
             begins = border
         used = now
-    pending.append((begins, last, used or 0))
-    held: tuple[Any, Any, int] | None = None
-    for begins, ends, now in pending:
-        if begins is not None and ends is not None and not begins < ends:
-            continue
-        for start, end in as_keys([(begins, ends)]):
-            if held is not None and held[2] == now:  # nothing lies between them: a step in between held no key
-                start, held = held[0], None
-            if held is not None:
-                yield held
-            held = start, end, now
-    if held is not None:
-        yield held
+    tiles.append((begins, None if high is None else Place(high, True), used or 0))
+    # where a tile in between holds no key, its neighbours may be equal
+    return joined(
+        (*span, now)
+        for begins, ends, now in tiles
+        if begins is None or ends is None or begins < ends
+        for span in as_keys([(begins, ends)])
+    )
 
 
 def _stride(key: Any) -> Any:
