@@ -5,24 +5,26 @@
 
 The gap is the longest bookable span around the span (`Rules.allows`), so closures, opening hours, buffers and usage bound
 it as bookings do. On the right it ends at the start of the first blocked span. On the left blocked spans cannot be
-iterated backwards, so windows are searched, each reaching back twice as far as the one before. Keys are only compared and
-subtracted: with closed bounds too, a gap is measured between the ends of blocked spans, so that no key needs a neighbour.
+iterated backwards, so windows are searched, see `windows_back`. Keys are only compared and subtracted: with closed bounds
+too, a gap is measured between the ends of blocked spans, so that no key needs a neighbour.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from numbers import Number
 from typing import Any
 
 from bookcore.engine.rules import Rules
 from bookcore.index.span_algebra import Place, following
 from bookcore.model.arithmetic import difference, doubled, minus
-from bookcore.model.errors import LACKING, KeyTypeError, blaming
+from bookcore.model.errors import KeyTypeError, attempt, blaming
 from bookcore.stores.record import ResourceRecord
 
 DOUBLINGS = 40
-"""How often a search back is doubled before it reaches back without bound."""
+"""The number of windows of a search back before it reaches back without bound."""
 
 Size = tuple[int, bool, Any]
 """Number of unbounded sides of a gap, whether its length overflows the keys' type of length, and its length."""
@@ -36,7 +38,7 @@ def tightest(rules: Rules, records: Iterable[ResourceRecord], low: Any, high: An
     """
     key = high if low is None else low
     if key is not None:
-        _minus(key, key)
+        distance(key, key)
     best: ResourceRecord | None = None
     least: Size = 0, False, None
     for record in records:
@@ -64,7 +66,7 @@ def gap_size(rules: Rules, record: ResourceRecord, low: Any, high: Any, quantity
     first = left if left is not None else high if low is None else low
     last = right if right is not None else low if high is None else high
     try:
-        return unbounded, False, _minus(last, first)
+        return unbounded, False, distance(first, last)
     except OverflowError:
         return unbounded, True, None
 
@@ -85,15 +87,14 @@ def _left(rules: Rules, record: ResourceRecord, low: Any, high: Any, quantity: i
     """Return the start of the gap."""
     start = None
     if not _open_left(rules, record, high, quantity):
-        left, back = low, _length(low, high)
-        for doublings in range(DOUBLINGS, -1, -1):
-            left, right = _before(left, back) if doublings else None, left
+        right = low
+        for left, _ in windows_back(low, high):
             for _, end in rules.blocked_spans(record, left, right, quantity):
                 key = end.key if isinstance(end, Place) else end
                 start = key if start is None or start < key else start
-            if start is not None or left is None:
+            if start is not None:
                 break
-            back = doubled(back)
+            right = left
     hours = record.hours
     if hours is not None:
         # going back by the longest opening is enough; if it is unknown, few weeks differ from the others
@@ -110,34 +111,43 @@ def _open_left(rules: Rules, record: ResourceRecord, high: Any, quantity: int) -
     )
 
 
-def _length(low: Any, high: Any) -> Any:
-    """Return a length by which to look back first, or None if the keys have no such length."""
+def windows_back(low: Any, high: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield the starts of windows before a span, each with its length and twice as long as the one before.
+
+    The last one is None, unbounded, and so is its length. The first is as long as the span; before a span of a single key a
+    day for times, because opening hours are given for days, 1 for numbers, and else the distance to the next key.
+    """
     if high is None:
-        return None
-    try:
-        if low < high:
-            return _minus(high, low)
-    except OverflowError:
-        return None
-    try:  # a span of one key: the distance to the next key
-        return _minus(following(high), low)
-    except (LookupError, OverflowError, KeyTypeError):
-        return None
+        length = None
+    elif low < high:
+        length = attempt(lambda: difference(high, low), None)
+    elif isinstance(low, date | timedelta):
+        length = timedelta(days=1)
+    elif isinstance(low, Number):
+        length = 1
+    else:
+        length = attempt(lambda: difference(following(low), low), None)  # it may be the last of its type
+    for _ in range(DOUBLINGS):
+        low = _before(low, length)
+        if low is None:
+            break
+        yield low, length
+        length = doubled(length)
+    yield None, None
 
 
 def _before(key: Any, length: Any) -> Any:
-    """Return the key earlier by a length, or None (unbounded) if there is no such key."""
-    try:
-        earlier = minus(key, length)
-        return earlier if earlier < key else None
-    except LACKING:
-        raise
-    except Exception:  # the length is None, or the key would be before the first of its type
-        return None
+    """Return the key earlier by a length, or None (unbounded) if there is no such key, or no length."""
+
+    def earlier() -> Any:
+        moved = minus(key, length)
+        return moved if moved < key else None
+
+    return attempt(earlier, None)
 
 
-def _minus(later: Any, earlier: Any) -> Any:
-    """Return the distance between two keys. Raises: OverflowError, `KeyTypeError`."""
+def distance(earlier: Any, later: Any) -> Any:
+    """Return the length between two keys. Raises: OverflowError, `KeyTypeError`."""
     with blaming(
         lambda exc: KeyTypeError(later, f"keys like it have no lengths to compare ({type(exc).__name__})"), OverflowError
     ):

@@ -21,8 +21,7 @@ calls:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
-from numbers import Number
+from datetime import timedelta
 from typing import Any
 
 from bookcore.engine.gate import question
@@ -31,23 +30,14 @@ from bookcore.engine.requests import members
 from bookcore.index.span_algebra import Place, as_keys, as_places, complement, fits, following
 from bookcore.index.span_algebra import quorum as quorum_of
 from bookcore.index.usage_profile import UsageProfile
-from bookcore.model.arithmetic import difference, doubled, minus
-from bookcore.model.errors import (
-    LACKING,
-    InvalidSpanError,
-    KeyTypeError,
-    QueryError,
-    attempt,
-    blaming,
-    brief_key,
-)
+from bookcore.model.errors import InvalidSpanError, KeyTypeError, QueryError, blaming, brief_key
 from bookcore.model.keys import normal
 from bookcore.model.lengths import day_of, ends_apart, exactly_back, is_too_far, later, wrong_with
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.term import All, And, as_term, check_quantity
 from bookcore.model.window import Window
 from bookcore.query import listing
-from bookcore.query.best_fit import DOUBLINGS
+from bookcore.query.best_fit import distance, windows_back
 from bookcore.query.explain import joined
 from bookcore.query.planner import Planner
 from bookcore.query.slots import Slots
@@ -122,16 +112,11 @@ class FreeTime:
         quantity = check_quantity(quantity)
         window = Window(start, end, low, high)
         try:
-            length = difference(high, low)
+            length = self._length(low, distance(low, high))
         except OverflowError as exc:
-            if self._state.rules.allows(record, low, high, quantity):
-                return window.tell(low, high), window.tell(low, high)
-            raise KeyTypeError(end, f"is further from {brief_key(start)} than a length of such keys can be") from exc
-        except LACKING:
-            raise
-        except Exception as exc:
-            raise KeyTypeError(end, f"keys like it have no lengths ({type(exc).__name__})") from exc
-        length = self._length(low, length)
+            if not self._state.rules.allows(record, low, high, quantity):
+                raise KeyTypeError(end, f"is further from {brief_key(start)} than a length of such keys can be") from exc
+            return window.tell(low, high), window.tell(low, high)
         if self._state.rules.allows(record, low, high, quantity):
             return window.tell(low, high), window.tell(low, high)
         near = self._last_fit(record, low, high, length, quantity), self._first_fit(record, low, length, quantity)
@@ -282,22 +267,18 @@ class FreeTime:
         hours = record.hours
         if quantity > record.capacity or is_shorter(hours, length):
             return None
-        # Search windows, each reaching back twice as far as the one before, until one has the span; the last is unbounded.
-        left, top, step = low, high, length if low < high else _stride(low)
-        for reach_back in range(DOUBLINGS, -1, -1):
-            further = exactly_back(left, step) if reach_back and step is not None else None
-            left = None if further is None or not further < left else further
+        top = high
+        for left, reached in windows_back(low, high):
             spans = list(self._state.rules.blocked_spans(record, left, top, quantity, length))
             gaps = list(self._state.rules.free(spans, hours, left, top))
             for start, end in reversed(gaps):
                 begin = exactly_back(end, length)
                 if begin is not None and (start is None or not begin < start):
                     return begin, end
-            if left is None or (hours is not None and not spans and isinstance(step, timedelta) and not step < FAR):
+            if left is None or (hours is not None and not spans and isinstance(reached, timedelta) and not reached < FAR):
                 return None
             # a gap at the left end of the window may continue to the left
             top = gaps[0][1] if gaps and not left < gaps[0][0] else left
-            step = doubled(step)
         return None
 
 
@@ -319,19 +300,6 @@ def _tiles(steps: Iterable[tuple[Any, Any, int]], low: Any, high: Any) -> Iterat
         if begins is None or ends is None or begins < ends
         for span in as_keys([(begins, ends)])
     )
-
-
-def _stride(key: Any) -> Any:
-    """Return the first window for a search back from *key* for a span of a single key, whose length is zero.
-
-    A day for times, because opening hours are given for days; 1 for numbers; else the distance to the next key, or None
-    (unbounded).
-    """
-    if isinstance(key, date | timedelta):
-        return timedelta(days=1)
-    if isinstance(key, Number):
-        return 1
-    return attempt(lambda: minus(following(key), key), None)  # it may be the last of its type, or have no neighbours
 
 
 def _long_enough(spans: Iterator[Span], length: Any) -> Iterator[Span]:
