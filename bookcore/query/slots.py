@@ -6,8 +6,8 @@
 
 Each end is a candidate for the start of a gap of its resource, and `Rules.allows` decides. The ends of bookings and
 closures are read from the occupancy indexes, chunk by chunk; equal opening hours are read once. If the store has no such
-index, if it does not apply (more than one unit), or if there are few resources, each resource is searched for its next gap,
-and a heap keeps these in order.
+index, if it does not apply (more than one unit), or if there are few resources, each resource is a stream of its own, which
+searches for its next gap when it is asked for it.
 
 The lock is not held between two slots. Candidates that were read ahead may be outdated, so each is checked again before it
 is yielded, and after a change of the calendar the candidates are read again. The only state kept is the last start. A
@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from heapq import heapify, heappop, heappush
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -95,9 +94,34 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
                     break
 
     def _candidates(self, after: Any) -> Iterator[Event]:
-        if self.quantity > 1 or not self._reads_ends() or self._within_all().bit_count() <= MANY:
-            return self._by_resource(after)
-        return self._by_event(after)
+        """Yield the keys after a key at which gaps may begin, in order, each with its resources."""
+        few = self._few()
+        if few is not None:
+            streams = [self._gap_starts(record, after) for record in few]
+        else:
+            store: Any = self._state.store
+            streams = [self._ends(ends_after, after) for ends_after in (store.ends_after, self._state.closures.ends_after)]
+            streams += [self._openings(hours, after) for hours in self._hours() if not is_shorter(hours, self.length)]
+        current: Event | None = None  # events of equal keys are joined
+        for event in in_order(*streams):
+            if current is not None and not current[0] < event[0]:
+                current[1].extend(event[1])
+                current[2].extend(event[2])
+                continue
+            if current is not None:
+                yield current
+            current = event
+        if current is not None:
+            yield current
+
+    @inspection
+    def _few(self) -> list[Any] | None:
+        """Return the records of the resources to be searched one by one, or None where the ends of spans are to be read."""
+        registry = self._state.registry
+        bits = self._within(registry.everything.value())
+        if self.quantity == 1 and self._reads_ends() and bits.bit_count() > MANY:
+            return None
+        return pick(bits, registry.by_number)
 
     def _reads_ends(self) -> bool:
         """Tell whether the store can yield all ends. With hidden rows it cannot, for resources with capacity.
@@ -108,11 +132,6 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         if state.buffers and (state.keys.knows(0.0) or state.buffers.may_round(self.low)):
             return False
         return isinstance(state.store, SupportsFreeTime) and not (state.expiry is not None and state.expiry.hidden_count)
-
-    @inspection
-    def _within_all(self) -> int:
-        """Return a bitmap of all resources that match the terms, and support the keys and length."""
-        return self._within(self._state.registry.everything.value())
 
     def _within(self, bits: int) -> int:
         """Return a bitmap of the resources in *bits* that match the terms, and support the keys and length. Lock held."""
@@ -196,30 +215,10 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
 
     # -- resource by resource ----------------------------------------------------------------------
 
-    def _by_resource(self, after: Any) -> Iterator[Event]:
-        """Yield the starts of gaps after a key, with their resources, by searching each resource for its next gap."""
-        heap = []
-        for record in self._records():
-            begins = self._next_gap(record, after)
-            if begins is not None:
-                heap.append(_Candidate(begins, record))
-        heapify(heap)
-        while heap:
-            first = heappop(heap)
-            start, records = first.start, [first.record]
-            while heap and not start < heap[0].start:
-                records.append(heappop(heap).record)
-            yield start, records, []
-            for record in records:
-                begins = self._next_gap(record, start)
-                if begins is not None:
-                    heappush(heap, _Candidate(begins, record))
-
-    @inspection
-    def _records(self) -> list[Any]:
-        """Return the records of the resources that match the terms, and support the keys and length."""
-        registry = self._state.registry
-        return pick(self._within(registry.everything.value()), registry.by_number)
+    def _gap_starts(self, record: ResourceRecord, after: Any) -> Iterator[Event]:
+        """Yield the starts of the gaps of a resource after a key, each searched when it is asked for."""
+        while (after := self._next_gap(record, after)) is not None:
+            yield after, [record], []
 
     @question
     def _next_gap(self, record: ResourceRecord, after: Any) -> Any:
@@ -235,27 +234,6 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         return None
 
     # -- event by event ----------------------------------------------------------------------------
-
-    def _by_event(self, after: Any) -> Iterator[Event]:
-        """Yield the ends of blocked spans and the starts of openings after a key, with their resources."""
-        state = self._state
-        rules = self._hours()
-        store: Any = state.store
-        streams = [self._ends(ends_after, after) for ends_after in (store.ends_after, state.closures.ends_after)]
-        streams += [self._openings(rule, after) for rule in rules if not is_shorter(rule, self.length)]
-        current: Any = None  # events of equal keys are joined
-        records: list[ResourceRecord] = []
-        many: list[Many] = []
-        for key, few, others in in_order(*streams):
-            if current is not None and current < key:
-                yield current, records, many
-                current = None
-            if current is None:
-                current, records, many = key, few, others
-            else:
-                records, many = records + few, many + others
-        if current is not None:
-            yield current, records, many
 
     @inspection
     def _hours(self) -> list[Any]:
@@ -320,15 +298,3 @@ def _next_key(key: Any) -> Any:
         return following(key)
     except LookupError:
         return key
-
-
-class _Candidate:
-    """The start of a gap, by which candidates are ordered, and the record of its resource."""
-
-    __slots__ = ("record", "start")
-
-    def __init__(self, start: Any, record: ResourceRecord) -> None:
-        self.start, self.record = start, record
-
-    def __lt__(self, other: _Candidate) -> bool:
-        return bool(self.start < other.start)
