@@ -227,7 +227,7 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         current = state.registry.current(record)
         if current is None or self.quantity > current.capacity:
             return None
-        spans = state.rules.blocked_spans(current, after, self.high, self.quantity)
+        spans = state.rules.blocked_spans(current, after, self.high, self.quantity, self.length)
         for start, end in state.rules.free(spans, current.hours, after, self.high, self.length):
             if _is_after(start, after) and fits(start, self.length, end) is not None:
                 return start
