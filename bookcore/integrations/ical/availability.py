@@ -15,12 +15,12 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from itertools import chain, pairwise
+from itertools import chain, groupby, pairwise
 from typing import Any, Final
 
 from bookcore.index.span_algebra import union
 from bookcore.integrations.ical.lines import Component, one_of
-from bookcore.integrations.ical.series import MESSAGES, IcsEvent, Part, Reader, instants, series_of
+from bookcore.integrations.ical.series import MESSAGES, IcsEvent, Part, Reader, events_of, instants
 from bookcore.model.errors import CalendarFileError, InvalidSpanError, KeyTypeError
 
 _TYPES: Final = ("BUSY-TENTATIVE", "BUSY-UNAVAILABLE", "BUSY")
@@ -60,17 +60,15 @@ def unavailable(
         raise InvalidSpanError(start, end, "the end lies before the start")
     layers = [_Layer(each, first, last) for each in sorted(availabilities, key=lambda each: each.rank, reverse=True)]
     cuts = sorted({first, last, *(cut for layer in layers for cut in layer.cuts)})
-    begun: datetime | None = None
-    kind = ""
-    for low in (low for low, _ in pairwise(cuts)):
-        said = next((layer.busy_type if layer.is_busy(low) else "" for layer in layers if layer.reaches(low)), "")
-        if said == kind:
-            continue
-        if begun is not None and kind:
-            yield begun.astimezone(start.tzinfo), low.astimezone(start.tzinfo), kind
-        begun, kind = low, said
-    if begun is not None and kind:
-        yield begun.astimezone(start.tzinfo), last.astimezone(start.tzinfo), kind
+
+    def said(span: tuple[datetime, datetime]) -> str:
+        layer = next((layer for layer in layers if layer.reaches(span[0])), None)
+        return layer.busy_type if layer is not None and layer.is_busy(span[0]) else ""
+
+    for kind, equal in groupby(pairwise(cuts), said):
+        spans = list(equal)
+        if kind:
+            yield spans[0][0].astimezone(start.tzinfo), spans[-1][1].astimezone(start.tzinfo), kind
 
 
 class _Layer:
@@ -146,7 +144,7 @@ def _availability(part: Part, read: Reader, zone: tzinfo | None) -> IcsAvailabil
             why = "has lines that cannot be read" if each.broken else "has no DTEND and no DURATION: how long is not said"
             raise CalendarFileError("AVAILABLE", why, uid=each.uid or component.uid, line=each.line)
     parts = [Part(each, part.method, part.zones) for each in inner]
-    available = [event for event in series_of(parts, zone, refuse) if event.takes_time]
+    available = [event for event in events_of(parts, zone, False, refuse, "AVAILABLE") if event.takes_time]
     for event in available:
         _located(event.start, zone, component)
     return IcsAvailability(

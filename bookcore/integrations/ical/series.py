@@ -142,10 +142,12 @@ def events_of(
     zone: tzinfo | None,
     busy_only: bool,
     report: Callable[[CalendarFileError], None],
+    name: str = "VEVENT",
 ) -> list[IcsEvent]:
     """Return the events of calendars: the main ones in the order of the file, then those of single occurrences.
 
-    What cannot be read goes to *report*, and the others are read. Complexity: O(lines).
+    They are the components of that *name*, and the periods of each VFREEBUSY. What cannot be read goes to *report*, and the
+    others are read. Complexity: O(lines).
     """
     single: list[IcsEvent] = []
     versions: list[_Version] = []
@@ -154,7 +156,7 @@ def events_of(
         try:
             if component.name == "VFREEBUSY":
                 single += _free_busy(component, part.zones)
-            elif component.name == "VEVENT":
+            elif component.name == name:
                 _check_alarms(component, report)
                 version = _version(component, method, part.zones)
                 # a message or an addition is no version of what it is about; without a UID each event is one of its own
@@ -220,17 +222,6 @@ def _series(members: list[_Version], zone: tzinfo | None) -> Iterator[IcsEvent]:
                 told.append(each)
                 off = called_off is not None and each.rank <= called_off
                 yield replace(each.event, status="CANCELLED" if off else each.event.status, occurrence=name)
-
-
-def series_of(parts: Iterable[Part], zone: tzinfo | None, report: Callable[[CalendarFileError], None]) -> list[IcsEvent]:
-    """Return the events of components, as instants if *zone* is given.
-
-    Raises: `CalendarFileError` for one that cannot be read; what *zone* makes impossible goes to *report*.
-    """
-    versions = [_version(part.component, part.method, part.zones) for part in parts]
-    single = [version.event for version in versions if not version.uid and version.event is not None]
-    events = [*_standing((version for version in versions if version.uid), zone), *single]
-    return events if zone is None else list(_all_located(events, zone, report))
 
 
 def _newest(versions: list[_Version]) -> list[_Version]:
@@ -325,10 +316,7 @@ def _version(component: Component, method: str, zones: FileZones) -> _Version:
     )  # fmt: skip
     if names is None:  # what replaces one occurrence is one, whatever rule it has beside it
         event = replace(event, rule=read.rule(start), include=read.included(start), exclude=read.excluded(start))
-    try:
-        event.spans(limit=0)
-    except (BookcoreError, ValueError, OverflowError) as exc:
-        raise read.fault(_reason(exc)) from exc
+    read.run(read.line, lambda: event.spans(limit=0))
     return _Version(event, component.uid, names, rank, cancelled)
 
 
