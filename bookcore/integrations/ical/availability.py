@@ -11,17 +11,16 @@ lowest, and 0 (none) below that; of equal priorities the one that says BUSY, the
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from itertools import chain, groupby, pairwise
 from typing import Any, Final
 
-from bookcore.index.span_algebra import union
+from bookcore.index.span_algebra import complement, in_order, intersection, union
 from bookcore.integrations.ical.lines import Component, one_of
 from bookcore.integrations.ical.series import MESSAGES, IcsEvent, Part, Reader, events_of, instants
 from bookcore.model.errors import CalendarFileError, InvalidSpanError, KeyTypeError
+from bookcore.query.explain import joined
 
 _TYPES: Final = ("BUSY-TENTATIVE", "BUSY-UNAVAILABLE", "BUSY")
 
@@ -58,44 +57,29 @@ def unavailable(
     first, last = start.astimezone(UTC), end.astimezone(UTC)
     if last < first:
         raise InvalidSpanError(start, end, "the end lies before the start")
-    layers = [_Layer(each, first, last) for each in sorted(availabilities, key=lambda each: each.rank, reverse=True)]
-    cuts = sorted({first, last, *(cut for layer in layers for cut in layer.cuts)})
-
-    def said(span: tuple[datetime, datetime]) -> str:
-        layer = next((layer for layer in layers if layer.reaches(span[0])), None)
-        return layer.busy_type if layer is not None and layer.is_busy(span[0]) else ""
-
-    for kind, equal in groupby(pairwise(cuts), said):
-        spans = list(equal)
+    left = [(first, last)] if first < last else []  # of which nothing has been said
+    tiles = []
+    for said in sorted(availabilities, key=lambda each: each.rank, reverse=True):
+        low = first if said.start is None else max(first, said.start.astimezone(UTC))
+        high = last if said.end is None else min(last, said.end.astimezone(UTC))
+        if low < high:
+            free = list(union(sorted(_available(said, low, high))))
+            for spans, kind in ((complement(free, low, high), said.busy_type), (free, "")):
+                tiles.append([(*span, kind) for span in intersection(left, spans)])
+            left = list(intersection(left, complement([(low, high)], first, last)))
+    tiles.append([(*span, "") for span in left])
+    for low, high, kind in joined(in_order(*tiles)):
         if kind:
-            yield spans[0][0].astimezone(start.tzinfo), spans[-1][1].astimezone(start.tzinfo), kind
+            yield low.astimezone(start.tzinfo), high.astimezone(start.tzinfo), kind
 
 
-class _Layer:
-    """What one component says between two instants. ``cuts`` are all instants at which that changes."""
-
-    def __init__(self, said: IcsAvailability, first: datetime, last: datetime) -> None:
-        self.busy_type = said.busy_type
-        self.low = first if said.start is None else max(first, said.start.astimezone(UTC))
-        self.high = last if said.end is None else min(last, said.end.astimezone(UTC))
-        spans = sorted(self._spans(said)) if self.low < self.high else ()
-        self.edges: list[datetime] = [*chain(*union(spans))]  # starts and ends in turn of what is available
-        self.cuts = {each for each in (self.low, self.high, *self.edges) if first <= each <= last}
-
-    def _spans(self, said: IcsAvailability) -> Iterator[tuple[datetime, datetime]]:
-        for event in said.available:
-            for begin, ended in event.spans(until=self.high):
-                low, high = (each.astimezone(UTC) for each in (begin, ended) if isinstance(each, datetime))
-                if self.low < high and low < high:
-                    yield max(low, self.low), min(high, self.high)
-
-    def reaches(self, instant: datetime) -> bool:
-        """Tell whether it says anything of an instant."""
-        return self.low <= instant < self.high
-
-    def is_busy(self, instant: datetime) -> bool:
-        """Tell whether it says that an instant is not available."""
-        return bisect_right(self.edges, instant) % 2 == 0
+def _available(said: IcsAvailability, low: datetime, high: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Yield what one component says is available, within a span."""
+    for event in said.available:
+        for begin, ended in event.spans(until=high):
+            opens, closes = (each.astimezone(UTC) for each in (begin, ended) if isinstance(each, datetime))
+            if max(opens, low) < min(closes, high):
+                yield max(opens, low), min(closes, high)
 
 
 def availability_of(
