@@ -20,7 +20,7 @@ from bisect import bisect_left
 from calendar import isleap, monthrange
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from math import gcd
 from typing import Final
@@ -55,7 +55,7 @@ _NUMBER: Final = re.compile(r"[+-]?\d{1,3}", re.ASCII)
 _DAY: Final = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 _VALUE: Final = re.compile(r"[A-Z0-9,+-]+", re.ASCII)
 _POSITIVE: Final = re.compile(r"0*[1-9]\d{0,8}", re.ASCII)
-_UNTIL: Final = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?", re.ASCII)
+_MOMENT: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z?))?", re.ASCII | re.IGNORECASE)
 _CYCLE: Final = 146_097
 """The days after which dates and weekdays repeat: 400 years."""
 _LAST: Final = date.max.toordinal()
@@ -169,20 +169,32 @@ def _weekdays(rule: str, value: str | None) -> tuple[frozenset[int], frozenset[t
     return frozenset(plain), frozenset(numbered)
 
 
-def _until(rule: str, value: str) -> date:
-    match = _UNTIL.fullmatch(value)
+def read_moment(text: str) -> date:
+    """Return the date, the datetime, or the datetime in UTC that a text of RFC 5545 says (3.3.4, 3.3.5). Raises: ValueError.
+
+    >>> read_moment("20260504"), read_moment("20260504T235960Z")
+    (datetime.date(2026, 5, 4), datetime.datetime(2026, 5, 4, 23, 59, 59, tzinfo=datetime.timezone.utc))
+    """
+    match = _MOMENT.fullmatch(text)
+    if match is None:
+        raise ValueError("not a date or a time; write 20260504, 20260504T090000 or 20260504T090000Z")
     try:
-        if match is None:
-            raise ValueError("not a date or a time")
-        day = datetime.strptime(match[1], "%Y%m%d")
-        if match[2] is None:
-            return day.date()
-        seconds = match[2][:-2] + "59" if match[2].endswith("60") else match[2]
-        moment = day.combine(day, datetime.strptime(seconds, "%H%M%S").time())
+        day = date(int(match[1]), int(match[2]), int(match[3]))
+        if match[4] is None:
+            return day
+        # Python's clock has no leap second, which counts as the second before it (3.3.12)
+        second = int(match[6])
+        clock = time(int(match[4]), int(match[5]), 59 if second == 60 else second)
     except ValueError as exc:
-        reason = f"UNTIL={value} is no date or time; write 20261231, 20261231T120000 or 20261231T120000Z"
-        raise HoursError(rule, reason) from exc
-    return moment.replace(tzinfo=UTC) if match[3] else moment
+        raise ValueError("there is no such day or time; an hour is 00 to 23") from exc
+    return datetime.combine(day, clock, UTC if match[7] else None)
+
+
+def _until(rule: str, value: str) -> date:
+    try:
+        return read_moment(value)
+    except ValueError as exc:
+        raise HoursError(rule, f"UNTIL={value}: {exc}") from exc
 
 
 class _Expansion:

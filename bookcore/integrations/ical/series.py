@@ -16,9 +16,9 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, Final
 
 from bookcore.hours.recurrence import last_day, recurring
-from bookcore.hours.rrule import read_rule
+from bookcore.hours.rrule import read_moment, read_rule
 from bookcore.integrations.ical.lines import Component, Line, one_of
-from bookcore.integrations.ical.values import after, duration, like, moment, moments, periods
+from bookcore.integrations.ical.values import after, duration, like, moments, periods
 from bookcore.integrations.ical.zones import FileZones
 from bookcore.model.errors import BookcoreError, CalendarFileError
 
@@ -368,7 +368,7 @@ class Reader:
         earliest = datetime.min.replace(tzinfo=UTC)
         for line in self.lines("DTSTAMP")[-1:]:
             try:
-                value = moment(line.value, None, self.zones)
+                value = read_moment(line.value)
             except ValueError:  # when a version was written is not when the event is
                 return earliest
             if not isinstance(value, datetime):
@@ -477,7 +477,7 @@ def _check_alarms(component: Component, report: Callable[[CalendarFileError], No
         for line in [line for name in ("TRIGGER", "DURATION") for line in alarm.properties.get(name, ())]:
             try:
                 if line.parameters.get("VALUE", "").upper() == "DATE-TIME" or line.value[:1].isdigit():
-                    moment(line.value, None, lambda tzid: UTC)
+                    read_moment(line.value)
                 else:
                     duration(line.value)
             except (ValueError, OverflowError) as exc:

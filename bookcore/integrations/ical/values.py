@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final, TypeAlias
 
 from bookcore.hours.recurrence import nearest_day
+from bookcore.hours.rrule import read_moment
 from bookcore.integrations.ical.lines import Line
 
 Zones: TypeAlias = Callable[[str], tzinfo]
@@ -15,55 +16,39 @@ Zones: TypeAlias = Callable[[str], tzinfo]
 Duration: TypeAlias = tuple[timedelta, timedelta]
 """Days, which are wall-clock time, and the rest, which is elapsed time (3.3.6)."""
 
-_MOMENT: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z?))?", re.ASCII | re.IGNORECASE)
 _DURATION: Final = re.compile(
     r"([+-]?)P(?:(\d{1,7})W)?(?:(\d{1,7})D)?(T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})S)?)?", re.ASCII | re.IGNORECASE
 )
 _OFFSET: Final = re.compile(r"([+-])(\d\d):?(\d\d)(?::?(\d\d))?", re.ASCII)
 
 
-def moment(text: str, zone: str | None, zones: Zones) -> date:
-    """Return a date, or a datetime: in UTC, in the zone of a TZID, or floating.
-
-    Raises: ValueError, and what *zones* raises.
-
-    >>> moment("20260504", None, {}.__getitem__), moment("20260504T235960Z", None, {}.__getitem__)
-    (datetime.date(2026, 5, 4), datetime.datetime(2026, 5, 4, 23, 59, 59, tzinfo=datetime.timezone.utc))
-    """
-    match = _MOMENT.fullmatch(text.strip())
-    if match is None:
-        raise ValueError("not a date or a time; write 20260504, 20260504T090000 or 20260504T090000Z")
-    try:
-        day = date(int(match[1]), int(match[2]), int(match[3]))
-        if match[4] is None:
-            return day
-        # Python's clock has no leap second, which counts as the second before it (3.3.12)
-        second = int(match[6])
-        clock = time(int(match[4]), int(match[5]), 59 if second == 60 else second)
-    except ValueError as exc:
-        raise ValueError("there is no such day or time; an hour is 00 to 23") from exc
+def _moment(text: str, zone: str | None, zones: Zones) -> date:
+    """Return what `read_moment` does, a local time in the zone of a TZID. Raises: ValueError, and what *zones* raises."""
+    when = read_moment(text.strip())
     # a time in UTC is that, whatever TZID is beside it
-    return datetime.combine(day, clock, UTC if match[7] else None if zone is None else zones(zone))
+    if zone is None or not isinstance(when, datetime) or when.tzinfo is not None:
+        return when
+    return when.replace(tzinfo=zones(zone))
 
 
 def moments(line: Line, zones: Zones) -> Iterator[date | tuple[date, date | Duration]]:
-    """Yield the dates, times and periods of a line (DTSTART, EXDATE, RDATE). Raises: as `moment`."""
+    """Yield the dates, times and periods of a line (DTSTART, EXDATE, RDATE). Raises: as `_moment`."""
     zone = line.parameters.get("TZID")
     for text in filter(None, map(str.strip, line.value.split(","))):
         if "/" in text:
             yield _period(text, zone, zones)
         else:
-            yield moment(text, zone, zones)
+            yield _moment(text, zone, zones)
 
 
 def _period(text: str, zone: str | None, zones: Zones) -> tuple[date, date | Duration]:
     begin, _, end = text.partition("/")
-    start = moment(begin, zone, zones)
-    return start, duration(end) if end.strip()[:1].upper() in ("P", "+", "-") else moment(end, zone, zones)
+    start = _moment(begin, zone, zones)
+    return start, duration(end) if end.strip()[:1].upper() in ("P", "+", "-") else _moment(end, zone, zones)
 
 
 def periods(line: Line, zones: Zones) -> Iterator[tuple[date, date]]:
-    """Yield the periods of a line (FREEBUSY). Raises: as `moment`."""
+    """Yield the periods of a line (FREEBUSY). Raises: as `_moment`."""
     for value in moments(line, zones):
         if not isinstance(value, tuple):
             raise ValueError("not a period; write 20260504T090000Z/20260504T100000Z or 20260504T090000Z/PT1H")

@@ -20,10 +20,10 @@ from itertools import takewhile
 from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
-from bookcore.hours.rrule import RecurrenceRule, read_rule
+from bookcore.hours.rrule import RecurrenceRule, read_moment, read_rule
 from bookcore.hours.wall_clock import EPOCH, EPOCH_UTC, load_zone
 from bookcore.integrations.ical.lines import Component, Line, one_of
-from bookcore.integrations.ical.values import moment, moments, offset
+from bookcore.integrations.ical.values import moments, offset
 from bookcore.model.errors import BookcoreError, HoursError, MissingExtraError, needing
 
 _FIXED: Final = re.compile(r"(?:UTC|GMT)?([+-]\d\d?):?(\d\d)?", re.ASCII | re.IGNORECASE)
@@ -328,7 +328,7 @@ def _observance(part: Component) -> _Observance:
                 raise HoursError(needed, f"the {part.name} of line {part.line} has none")
             values[needed] = line.value
         before, after = offset(values["TZOFFSETFROM"]), offset(values["TZOFFSETTO"])
-        starts = {_wall(moment(values["DTSTART"], None, _no_zone))}
+        starts = {_wall(read_moment(values["DTSTART"]))}
         for line in part.properties.get("RDATE", ()):
             starts |= {_wall(each) for each in moments(line, _no_zone)}
         line = one_of(part, "RRULE")
