@@ -105,7 +105,7 @@ def check_offers(calendar: Calendar, quantity: int) -> list[Any]:
 
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 @pytest.mark.parametrize("capacity", [1, 2])
-@settings(max_examples=settings().max_examples // 2)
+@settings(max_examples=settings().max_examples // 4)
 @given(
     before=LENGTHS, after=LENGTHS, among=st.integers(0, 10**6),
     spans=st.lists(st.tuples(KEYS, st.floats(0.1, 4) | st.sampled_from([0.5, 1.0, 1])), max_size=4),
