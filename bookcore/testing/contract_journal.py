@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from random import Random
+from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import pytest
@@ -103,7 +104,7 @@ class JournalContract:
 
     @pytest.mark.parametrize("keys", families(), ids=str)
     def test_a_history_goes_on_where_it_was_left(self, new_place: Places, keys: Family) -> None:
-        """Every kind of change; left in either way and opened anew at random steps. A follower has the same state throughout."""
+        """Every kind of change; left in either way, and opened anew, at random steps. A follower has the same state."""
         rng = Random(str(keys))  # noqa: S311 - it guards no secret
         place, clock = new_place(), Clock(keys.key(0))
         calendar, follower = self.opening(place, types=TYPES, clock=clock), Calendar(key=_id_of)
@@ -237,6 +238,7 @@ class JournalContract:
         place = new_place()
         calendar = self._with_room(place)
         found = calendar.position, calendar.digest()
+        event, plain = BookingEvent("room", 50, 51, guest=value), BookingEvent("room", 70, 71)
 
         def in_a_block(calendar: Calendar) -> None:
             with calendar.transaction():
@@ -245,8 +247,12 @@ class JournalContract:
 
         calls: list[Callable[[Calendar], Any]] = [
             lambda c: c.book("room", 50, 51, guest=value),
+            lambda c: c.add_booking(event),
+            lambda c: c.tag("room", "sea", ("label", print)),
+            lambda c: c.add_resource(Resource(("id", print))),
+            lambda c: c.add_resource(SimpleNamespace(id="van")),
             lambda c: c.load([BookingEvent("room", at, at + 1, guest=value) for at in range(100, 140)]),
-            lambda c: c.book_all([("room", 70, 71), {"resource": "room", "start": 71, "end": 72, "guest": value}]),
+            lambda c: c.book_all([plain, {"resource": "room", "start": 71, "end": 72, "guest": value}]),
             in_a_block,
         ]
         for call in calls:
@@ -254,7 +260,8 @@ class JournalContract:
                 call(calendar)
             assert (calendar.position, calendar.digest()) == found
             calendar.check()
-        calendar.book("room", 50, 51)
+        assert not event.owns_lock
+        calendar.add_booking(plain)
         assert calendar.position == found[0] + 1
         calendar.close()
         with self.opening(place) as again:

@@ -16,7 +16,6 @@ from bookcore import BookcoreError, BookingEvent, Calendar, Resource
 from bookcore.engine.registry import Registry
 from bookcore.hours import Hours
 from bookcore.model.resource import overwrite
-from bookcore.persist import registry
 from bookcore.persist.codec.columns import KeyColumn
 from bookcore.persist.errors import SnapshotDamagedError
 from bookcore.persist.registry import register_key_codec
@@ -51,13 +50,6 @@ class Alike:
 
     def __eq__(self, other: object) -> bool:
         return True
-
-
-@pytest.fixture(autouse=True)
-def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give each test a registry of its own."""
-    monkeypatch.setattr(registry, "_by_class", {})
-    monkeypatch.setattr(registry, "_by_name", {})
 
 
 def filled(key: Any, bounds: Any, pools: bool) -> Calendar:

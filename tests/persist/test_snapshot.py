@@ -158,13 +158,6 @@ class Version:
         return f"Version{self.parts}"
 
 
-@pytest.fixture(autouse=True)
-def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give each test a registry of its own."""
-    monkeypatch.setattr(registry, "_by_class", {})
-    monkeypatch.setattr(registry, "_by_name", {})
-
-
 def seen(value: Any) -> Any:
     """Return what can be seen of a key or value: type, representation, zone, fold."""
     return type(value), repr(value), getattr(value, "fold", None)

@@ -16,7 +16,6 @@ from bookcore import (
     Calendar,
     KeyTypeError,
     MemoryStore,
-    QueryError,
     Resource,
     StoreError,
     TreeStore,
@@ -203,19 +202,6 @@ def test_ids_are_made_by_the_function_of_the_program(world: SimpleNamespace, tmp
             calendar.checkpoint()
     with pytest.raises(BookcoreError, match=r"another id"):
         Calendar.open(tmp_path, types=world.TYPES)
-
-
-INVALID: list[dict[str, Any]] = [
-    {"clock": 3}, {"resource_key": "id"}, {"keys": "dates"}, {"progress": 7}, {"progress": "bar"}, {"keys": 4},
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("arguments", INVALID, ids=repr)
-def test_what_is_invalid_is_refused_before_anything_is_made(arguments: dict[str, Any], tmp_path: Path) -> None:
-    """As by the constructor."""
-    with pytest.raises(QueryError):
-        Calendar.open(tmp_path / "new", **arguments)
-    assert not (tmp_path / "new").exists()
 
 
 # -- progress ----------------------------------------------------------------------------------------

@@ -30,7 +30,6 @@ from bookcore import (
     changes,
 )
 from bookcore.persist.copying import copy_calendar
-from bookcore.persist.errors import SnapshotTypeError, SnapshotValueError
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.history import read_log
 from bookcore.persist.journal.directory import DirectoryJournal
@@ -43,8 +42,6 @@ from bookcore.persist.journal.errors import (
 )
 from bookcore.persist.journal.frames import read_frames, read_header
 from bookcore.persist.journal.verify import verify
-
-FAMILIES = ("int", "Decimal", "str", "datetime", "zone", "tuple")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -64,32 +61,6 @@ def booked(folder: Path, count: int = 3, **options: Any) -> Calendar:
     for at in range(count):
         calendar.book(room, at, at + 1)
     return calendar
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_after_every_step_the_directory_holds_the_calendar(name: str, world: SimpleNamespace, tmp_path: Path) -> None:
-    """A calendar that is opened anew at every step, shut down or killed, stays equal to one that never was."""
-    key = world.families[name]
-    clock, twin_clock = world.Clock(key(0)), world.Clock(key(0))
-    twin = Calendar(clock=twin_clock)
-    folder = tmp_path / "store"
-    calendar = Calendar.open(folder, types=world.TYPES, clock=clock)
-    steps = zip(world.history(calendar, clock, key), world.history(twin, twin_clock, key), strict=True)
-    for number, (step, _) in enumerate(steps):
-        assert calendar.digest() == twin.digest(), step
-        if number % 5 == 4:
-            calendar.checkpoint()
-        read_only = tmp_path / f"copy-{number}"
-        read_only.mkdir()
-        for file, data in contents(folder).items():
-            (read_only / file).write_bytes(data)
-        with Calendar.open(read_only, types=world.TYPES, clock=clock) as again:
-            assert again.digest() == twin.digest(), step
-            assert again.position == calendar.position
-            again.check()
-    calendar.close()
-    with Calendar.open(folder, types=world.TYPES, clock=clock) as again:
-        assert again.digest() == twin.digest()
 
 
 def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
@@ -402,59 +373,6 @@ def test_a_calendar_that_was_dropped_unlocks_its_directory(tmp_path: Path) -> No
         assert len(again) == 3
 
 
-VALUES: list[Any] = [object(), lambda: None, {"a": object()}, [[[type]]], threading.Lock(), range(3), 1j]
-
-
-@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
-def test_a_value_that_no_record_holds_is_refused_and_nothing_changes(value: Any, tmp_path: Path) -> None:
-    """In memory as little as in the directory; events that were given keep no trace of it."""
-    with booked(tmp_path) as calendar:
-        before, digest = contents(tmp_path), calendar.digest()
-        event = BookingEvent("room", 90, 91)
-        calls: list[Callable[[], Any]] = [
-            lambda: calendar.book("room", 80, 81, guest=value),
-            lambda: calendar.tag("room", "sea", ("label", value) if callable(value) else ("label", repr)),
-            lambda: calendar.add_resource(Resource(("id", repr))),
-            lambda: calendar.load([*(BookingEvent("room", at, at + 1) for at in range(100, 140)), _with(value)]),
-            lambda: calendar.book_all([event, {"resource": "room", "start": 95, "end": 96, "guest": value}]),
-        ]
-        for call in calls:
-            with pytest.raises(SnapshotValueError):
-                call()
-            assert calendar.digest() == digest
-            calendar.check()
-        assert event._home is None
-        with pytest.raises(SnapshotValueError), calendar.transaction():
-            calendar.book("room", 60, 61)
-            calendar.book("room", 61, 62, guest=value)
-        assert calendar.digest() == digest
-        assert contents(tmp_path) == before
-        calendar.book("room", 80, 81)
-    with Calendar.open(tmp_path) as again:
-        assert len(again) == 4
-
-
-def _with(value: Any) -> BookingEvent:
-    return BookingEvent("room", 200, 201, guest=value)
-
-
-def test_a_class_that_no_record_holds_is_refused(world: SimpleNamespace, tmp_path: Path) -> None:
-    """An object of any class cannot be a resource here, but one that says how it is written."""
-    with Calendar.open(tmp_path, types=world.TYPES) as calendar:
-        before = contents(tmp_path)
-        for resource in (SimpleNamespace(id="van"), type("Flat", (Resource,), {"__qualname__": "Flat"})("flat")):
-            with pytest.raises(SnapshotTypeError):
-                calendar.add_resource(resource)
-            assert len(calendar.resources) == 0
-        assert contents(tmp_path) == before
-        calendar.add_resource(world.Boat("boat"))
-        calendar.add_resource(world.Flat("flat", 3))
-    with pytest.raises(SnapshotTypeError, match=r"pass types=\[Flat\]"):
-        Calendar.open(tmp_path)
-    with Calendar.open(tmp_path, types=world.TYPES) as again:
-        assert [type(resource) for resource in again.resources] == [world.Boat, world.Flat]
-
-
 def test_a_calendar_without_a_journal_says_so() -> None:
     """It has no position, and nothing to shut down."""
     calendar = Calendar()
@@ -469,6 +387,7 @@ def test_a_calendar_without_a_journal_says_so() -> None:
 ARGUMENTS: list[dict[str, Any]] = [
     {"sync": "Batch"}, {"sync": "Always"}, {"sync": None}, {"sync": True}, {"bounds": "()"}, {"bounds": 3},
     {"keep": 0}, {"keep": True}, {"keep": 2.0}, {"keep": None}, {"create": 1}, {"create": None},
+    {"clock": 3}, {"resource_key": "id"}, {"keys": "dates"}, {"keys": 4}, {"progress": 7}, {"progress": "bar"},
 ]  # fmt: skip
 
 

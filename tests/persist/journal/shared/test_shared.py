@@ -33,7 +33,7 @@ from bookcore import (
     changes,
     copy_calendar,
 )
-from bookcore.persist.errors import SnapshotDamagedError, SnapshotTypeError, SnapshotValueError
+from bookcore.persist.errors import SnapshotDamagedError
 from bookcore.persist.journal.errors import (
     JournalClosedError,
     JournalDamagedError,
@@ -465,26 +465,6 @@ def test_a_subscriber_that_waits_for_a_command_of_another_thread_does_not_stop_i
     assert not first.is_alive()
     assert not second.is_alive()
     assert len(one) == 2
-
-
-# -- what cannot be written --------------------------------------------------------------------------
-
-
-def test_a_value_that_no_record_holds_is_refused_and_nothing_changes(opened: Open) -> None:
-    """Neither here nor there; the next command goes on."""
-    one, other = pair(opened)
-    digest, event = one.digest(), BookingEvent("room", 5, 6, guest=object())
-    with pytest.raises(SnapshotValueError):
-        one.add_booking(event)
-    with pytest.raises(SnapshotValueError):
-        one.book("room", 1, 2, guest=object())
-    with pytest.raises(SnapshotTypeError):
-        one.add_resource(SimpleNamespace(id="van"))
-    assert event._home is None
-    assert one.digest() == digest
-    other.book("room", 1, 2)
-    one.book("room", 2, 3)
-    assert one.position == 3
 
 
 @pytest.mark.parametrize("error", [JournalError("here", "the disk is full"), KeyboardInterrupt(), MemoryError()])
