@@ -277,7 +277,6 @@ class DbzeroJournal(SharedJournal):
     # -- reading -----------------------------------------------------------------------------------
 
     def read(self, place: Place, most: int) -> Sequence[Stored]:
-        """See `SharedJournal.read`."""
         with self._to_read("cannot be read") as copy:
             begin, end = place.position - copy.position, self._count(copy)
             if not 0 <= begin <= end:
@@ -291,7 +290,6 @@ class DbzeroJournal(SharedJournal):
         return records_after(self.name, place, rows)
 
     def head(self) -> Place:
-        """See `SharedJournal.head`."""
         with self._to_read("cannot be read") as copy:
             return _place(copy, self._count(copy))
 
@@ -300,13 +298,11 @@ class DbzeroJournal(SharedJournal):
         return self._kept if self._failed else len(copy.records)
 
     def time_row(self, position: int) -> tuple[int | None] | None:
-        """See `SharedJournal.time_row`."""
         with self._to_read("cannot be read") as copy:
             number = position - copy.position
             return (_time_of(copy, number),) if 0 <= number <= self._count(copy) else None
 
     def now(self) -> int:
-        """See `SharedJournal.now`."""
         return self._fs.now()
 
     def wait(self, place: Place, timeout: float, *, again: bool = False) -> bool:
@@ -316,7 +312,6 @@ class DbzeroJournal(SharedJournal):
         return not self._ended.is_set() and self.lag(place) > 0
 
     def wake(self) -> None:
-        """See `SharedJournal.wake`."""
         self._ended.set()
 
     # -- appending ---------------------------------------------------------------------------------
@@ -329,7 +324,6 @@ class DbzeroJournal(SharedJournal):
         return self.read(place, most)
 
     def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
-        """See `SharedJournal.append`."""
         with self._to_read("the change was not made") as copy:
             time = max(self.now(), _time_of(copy, len(copy.records)) or 0).to_bytes(TIME, "little")
             items = []
@@ -353,7 +347,6 @@ class DbzeroJournal(SharedJournal):
     # -- checkpoints, the end ----------------------------------------------------------------------
 
     def checkpoint(self, place: Place, snapshot: bytes, keep: int) -> None:
-        """See `SharedJournal.checkpoint`."""
         parts = _parts(snapshot)
 
         def write(copy: Any) -> None:
@@ -369,7 +362,6 @@ class DbzeroJournal(SharedJournal):
             self._change(write)
 
     def newest(self, below: int) -> tuple[int, int, bytes] | None:
-        """See `SharedJournal.newest`."""
         with self._to_read("cannot be read") as copy:
             for position, mark, parts in reversed(list(copy.checkpoints)):
                 if position < below:
@@ -377,7 +369,6 @@ class DbzeroJournal(SharedJournal):
         return None
 
     def sizes(self) -> tuple[int, int]:
-        """See `SharedJournal.sizes`."""
         with self._to_read("cannot be read") as copy:
             newest = copy.checkpoints[-1] if len(copy.checkpoints) else (copy.position, copy.mark, ())
             records = copy.records[newest[0] - copy.position : len(copy.records)]

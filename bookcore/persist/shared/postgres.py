@@ -325,7 +325,6 @@ class PostgresJournal(SharedJournal):
             yield self._connected("reader")
 
     def read(self, place: Place, most: int) -> Sequence[Stored]:
-        """See `SharedJournal.read`."""
         with self._to_read("cannot be read") as reader:
             return records_after(self.spot, place, reader.ask(_READ_ALONE, self._asked(place, most)))
 
@@ -334,7 +333,6 @@ class PostgresJournal(SharedJournal):
         return {"name": self.row, "position": place.position, "most": None if most < 0 else most + 1}
 
     def head(self) -> Place:
-        """See `SharedJournal.head`."""
         with self._to_read("cannot be read") as reader:
             found = reader.ask("SELECT position::bigint, mark::bigint FROM bookcore.calendar WHERE name = %s", (self.row,))
         if not found:
@@ -365,18 +363,15 @@ class PostgresJournal(SharedJournal):
         return JournalReplacedError(self.name, f"there is no calendar {self.row!r} any more")
 
     def time_row(self, position: int) -> Any:
-        """See `SharedJournal.time_row`."""
         ask = """SELECT (extract(epoch FROM time) * 1000000)::bigint FROM bookcore.change
                  WHERE calendar = %s AND position = %s"""
         with self._to_read("cannot be read") as reader:
             return reader.execute(ask, (self.row, position)).fetchone()
 
     def now(self) -> int:
-        """See `SharedJournal.now`."""
         return round((self.machine_clock() + self.skew) * 1_000_000)
 
     def wait(self, place: Place, timeout: float, *, again: bool = False) -> bool:
-        """See `SharedJournal.wait`."""
         row, known = self.row, place.position
         return self.wait_until(
             lambda: self.lag(place) > 0, lambda name, position: name == row and position > known, timeout, again
@@ -431,7 +426,6 @@ class PostgresJournal(SharedJournal):
         return True
 
     def wake(self) -> None:
-        """See `SharedJournal.wake`."""
         self._ended = True
 
     # -- appending ---------------------------------------------------------------------------------
@@ -446,7 +440,6 @@ class PostgresJournal(SharedJournal):
         return writer
 
     def lock(self, timeout: float, place: Place, most: int) -> Sequence[Stored]:
-        """See `SharedJournal.lock`."""
         self.unlock()  # of a block whose beginning was cut off
         asked = self._asked(place, most) | {"wait": _milliseconds(timeout)}
         with self.told("the change was not made", timeout):
@@ -475,7 +468,6 @@ class PostgresJournal(SharedJournal):
         return is_usable(writer, within=False) and not has_said(writer)
 
     def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
-        """See `SharedJournal.append`."""
         if locked and self._head is None:
             raise JournalError(self.name, "its lock was lost, so nothing was changed; call again")
         if locked and self._head != place:  # all records after memory's were read when it was locked
@@ -593,7 +585,6 @@ class PostgresJournal(SharedJournal):
             raise
 
     def unlock(self) -> None:
-        """See `SharedJournal.unlock`."""
         self._head, writer = None, self._connections.get("writer")
         if self.joint is not None:
             self.joint.unlocked(self)
@@ -609,7 +600,6 @@ class PostgresJournal(SharedJournal):
     # -- checkpoints, the end ----------------------------------------------------------------------
 
     def checkpoint(self, place: Place, snapshot: bytes, keep: int) -> None:
-        """See `SharedJournal.checkpoint`."""
         check_snapshot(self.name, snapshot, self.most)
         self.read(place, 0)
         values = {"name": self.row, "position": place.position, "mark": place.mark, "snapshot": snapshot, "keep": keep}
@@ -622,14 +612,12 @@ class PostgresJournal(SharedJournal):
                 raise
 
     def newest(self, below: int) -> Any:
-        """See `SharedJournal.newest`."""
         ask = """SELECT position::bigint, mark::bigint, snapshot::bytea FROM bookcore.checkpoint
                  WHERE calendar = %s AND position < %s ORDER BY checkpoint.position DESC LIMIT 1"""
         with self._to_read("cannot be read") as reader:
             return next(iter(reader.ask(ask, (self.row, below))), None)
 
     def sizes(self) -> Any:
-        """See `SharedJournal.sizes`."""
         with self._to_read("cannot be read") as reader:
             return reader.execute(_SIZES, {"name": self.row}).fetchone()
 
@@ -647,7 +635,6 @@ class PostgresJournal(SharedJournal):
                 raise UnknownOutcomeError(self.name, what)
 
     def close(self) -> None:
-        """See `SharedJournal.close`."""
         self._ended = True
         connections, self._connections = [*self._connections.values(), *self.idle], {}
         self.idle.clear()

@@ -280,7 +280,6 @@ class SqliteJournal(SharedJournal):
             yield self._reader
 
     def read(self, place: Place, most: int) -> Sequence[Stored]:
-        """See `SharedJournal.read`."""
         with self._to_read("cannot be read") as reader:
             return self._news(reader, place, most)
 
@@ -289,7 +288,6 @@ class SqliteJournal(SharedJournal):
         return records_after(self.name, place, rows)
 
     def head(self) -> Place:
-        """See `SharedJournal.head`."""
         with self._to_read("cannot be read") as reader:
             found = reader.execute("SELECT position, mark FROM change ORDER BY position DESC LIMIT 1").fetchone()
         if found is None:
@@ -297,16 +295,13 @@ class SqliteJournal(SharedJournal):
         return Place(*found)
 
     def time_row(self, position: int) -> Any:
-        """See `SharedJournal.time_row`."""
         with self._to_read("cannot be read") as reader:
             return reader.execute("SELECT time FROM change WHERE position = ?", (position,)).fetchone()
 
     def now(self) -> int:
-        """See `SharedJournal.now`."""
         return self._fs.now()
 
     def wait(self, place: Place, timeout: float, *, again: bool = False) -> bool:
-        """See `SharedJournal.wait`."""
         until = monotonic() + timeout
         while not self.lag(place):
             left = until - monotonic()
@@ -316,7 +311,6 @@ class SqliteJournal(SharedJournal):
         return True
 
     def wake(self) -> None:
-        """See `SharedJournal.wake`."""
         self._ended = True
 
     # -- appending ---------------------------------------------------------------------------------
@@ -337,7 +331,6 @@ class SqliteJournal(SharedJournal):
         return self._writer
 
     def lock(self, timeout: float, place: Place, most: int) -> Sequence[Stored]:
-        """See `SharedJournal.lock`."""
         self._check_file()
         self.unlock()  # of a block whose beginning was cut off
         with self._told("the change was not made", timeout):
@@ -346,7 +339,6 @@ class SqliteJournal(SharedJournal):
             return self._news(self._locked(), place, most)
 
     def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
-        """See `SharedJournal.append`."""
         self._check_process()
         try:
             with self._writing, self._told("the change was not made"):
@@ -362,7 +354,6 @@ class SqliteJournal(SharedJournal):
         return place
 
     def confirm(self) -> None:
-        """See `SharedJournal.confirm`."""
         self._check_process()
         try:
             with self._writing, self._told("the change may not be on the disk"):
@@ -374,7 +365,6 @@ class SqliteJournal(SharedJournal):
             self.unlock()
 
     def unlock(self) -> None:
-        """See `SharedJournal.unlock`."""
         if os.getpid() == self._pid:
             with self._writing, suppress(sqlite3.Error):
                 if self._writer is not None and self._writer.in_transaction:
@@ -383,7 +373,6 @@ class SqliteJournal(SharedJournal):
     # -- checkpoints, the end ----------------------------------------------------------------------
 
     def checkpoint(self, place: Place, snapshot: bytes, keep: int) -> None:
-        """See `SharedJournal.checkpoint`."""
         check_snapshot(self.name, snapshot, self.most)
         self.read(place, 0)
         with self._told("no checkpoint was written"), closing(self._connect()) as connection:
@@ -394,13 +383,11 @@ class SqliteJournal(SharedJournal):
             connection.execute("COMMIT")
 
     def newest(self, below: int) -> Any:
-        """See `SharedJournal.newest`."""
         ask = "SELECT position, mark, snapshot FROM checkpoint WHERE position < ? ORDER BY position DESC LIMIT 1"
         with self._to_read("cannot be read") as reader:
             return reader.execute(ask, (below,)).fetchone()
 
     def sizes(self) -> Any:
-        """See `SharedJournal.sizes`."""
         with self._to_read("cannot be read") as reader:
             return reader.execute(_SIZES).fetchone()
 
@@ -421,7 +408,6 @@ class SqliteJournal(SharedJournal):
             sync_folder(self._fs, os.path.dirname(self._log))
 
     def close(self) -> None:
-        """See `SharedJournal.close`."""
         self._ended = True
         if os.getpid() != self._pid:
             FORKED.extend(each for each in (self._writer, self._reader) if each is not None)
