@@ -34,7 +34,6 @@ from bookcore.persist.shared.pgschema import (
 from bookcore.persist.shared.postgres import PostgresJournal
 from bookcore.persist.shared.replaying import empty
 from bookcore.persist.shared.seam import Checked, Upgraded
-from bookcore.persist.snapshot.digest import digest
 
 PATIENCE = 10.0
 """For how many seconds a server is waited for that does not answer, or is gone; not for what takes the server long."""
@@ -127,14 +126,11 @@ def check(address: str, *, progress: Progress | None = None) -> Checked:
         names = [*([where.row] if where.is_directory else ()), *_meant(connection, where)]
         for name, tables in _calendars(connection, where, names):
             replayed = Replayed(connection, where.name, name, progress, tables)
-            replayed.read()
-            compared = tables and not replayed.is_cut
-            found = (*(() if checked else parts), *(replayed.differences() if compared else ()))
-            states.append(replayed.state)
-            checked.append(Checked(
-                where.name, name, replayed.begins, replayed.place.position, replayed.records, digest(replayed.state),
-                tuple(replayed.checkpoints), tables, tuple(replayed.faults), found, compared,
-            ))  # fmt: skip
+            found = replayed.found
+            compared = tables and not found.is_cut
+            differences = (*(() if checked else parts), *(replayed.differences() if compared else ()))
+            states.append(found.state)
+            checked.append(found.checked(where.name, name, has_tables=tables, compared=compared, differences=differences))
         return checked[0] if len(checked) == 1 else _together(checked, whole_faults(connection, where, states))
 
 

@@ -15,11 +15,10 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from bookcore.model.errors import BookcoreError
-from bookcore.model.event import BookingEvent
+from bookcore.engine.state import CalendarState
 from bookcore.persist.errors import SnapshotDamagedError
 from bookcore.persist.journal.errors import JournalDamagedError
-from bookcore.persist.journal.reading import Progress, Record, blank, check_progress, replay
+from bookcore.persist.journal.reading import Progress, Record, blank, check_progress
 from bookcore.persist.journal.records import rows_of, standing
 from bookcore.persist.shared.pgerrors import refusal_of
 from bookcore.persist.shared.projection import (
@@ -31,8 +30,8 @@ from bookcore.persist.shared.projection import (
     prepare,
     written,
 )
-from bookcore.persist.shared.replaying import AT_ONCE, checkpoint_faults, load_checkpoint
-from bookcore.persist.shared.seam import Place, Stored, good_records
+from bookcore.persist.shared.replaying import Inspection, check_record, load_checkpoint
+from bookcore.persist.shared.seam import LAST, Place, Stored, records_after
 from bookcore.persist.snapshot.classes import StandIns
 
 MOST = 1000
@@ -61,29 +60,29 @@ class Difference(NamedTuple):
 
 
 class Replayed:
-    """The records of one calendar, applied: ``state`` is the calendar, temporary tables are what the tables should be."""
+    """The records of one calendar as a transaction sees them, and temporary tables: what the tables should be by them."""
 
     def __init__(
         self, connection: Any, database: str, name: str, progress: Progress | None, tables: bool
     ) -> None:
         check_progress(progress)
-        self._connection, self._database, self._name, self._tables = connection, database, name, tables
-        self._known = StandIns()
+        self._connection, self.spot, self._name, self._tables = connection, database, name, tables
         ask = "SELECT bounds, origin, position, mark FROM bookcore.calendar WHERE name = %s"
-        self._bounds, origin, *head = self._ask(ask)[0]
-        self._origin, self._head = Place(0, origin), Place(*head)
-        self.checkpoints = [position for (position,) in self._ask(
-            "SELECT position FROM bookcore.checkpoint WHERE calendar = %s ORDER BY position"
-        )]  # fmt: skip
+        self.bounds, origin, *head = self._ask(ask)[0]
+        self.origin, self._head = Place(0, origin), Place(*head)
         self._progress, self._done = progress, 0
         self._total = self._ask("SELECT coalesce(sum(length(record)), 0) FROM bookcore.change WHERE calendar = %s")[0][0]
-        self.faults: list[BookcoreError] = []
-        self.is_cut = False  # not all records were applied, so that the tables cannot be compared
-        self.records, self.begins = 0, 0
-        self.place = self._origin
-        self.state = blank(self._bounds, BookingEvent)[1]
+        ask = "SELECT position FROM bookcore.checkpoint WHERE calendar = %s ORDER BY position"
+        self._known = StandIns()
+        self.found = Inspection(self, self._known, [position for (position,) in self._ask(ask)])
         if tables:
             self._make_tables()
+        self.found.look(self._begin, LAST, self._take)
+        connection.execute(BY_KEYS.format("on"))
+        if not self.found.is_cut and self.found.place != self._head:
+            what = f"its last record is {self.found.place.position}, and its head says {self._head.position}"
+            self.found.is_cut = True
+            self.found.faults.append(JournalDamagedError(database, what))
 
     def _ask(self, command: str, *values: Any) -> list[Any]:
         found: list[Any] = self._connection.execute(command, (self._name, *values)).fetchall()
@@ -101,94 +100,61 @@ class Replayed:
 
     # -- records -----------------------------------------------------------------------------------
 
-    def read(self) -> None:
-        """Apply all records; ``faults`` are reported, and what comes after the first one is not applied."""
-        try:
-            self._begin()
-            for position in [*self.checkpoints, None]:
-                self._apply_up_to(position)
-                if position is not None and position == self.place.position != self.begins:
-                    name, checkpoint = self._database, self._checkpoint(position)
-                    self.faults += checkpoint_faults(name, self._origin, self._known, checkpoint, self.place, self.state)
-            self._connection.execute(BY_KEYS.format("on"))
-            if self.place != self._head:
-                what = f"its last record is {self.place.position}, and its head says {self._head.position}"
-                self.is_cut = True
-                self.faults.append(JournalDamagedError(self._database, what))
-        except JournalDamagedError as exc:
-            self.is_cut = True
-            self.faults.append(exc)
-
-    def _begin(self) -> None:
-        """Begin with the first record, or with the oldest checkpoint that is whole and after which all records are there."""
-        ask = "SELECT position, mark FROM bookcore.change WHERE calendar = %s ORDER BY position LIMIT 1"
-        found = self._ask(ask)
-        if found and Place(*found[0]) == self._origin:
-            return
-        for position in self.checkpoints:
-            if found and position >= found[0][0]:
-                try:
-                    checkpoint = self._checkpoint(position)
-                    self.state = load_checkpoint(blank, self._database, self._origin, self._known, checkpoint)[1]
-                except SnapshotDamagedError as exc:
-                    self.faults.append(exc)
-                    continue
-                ask = "SELECT FROM bookcore.change WHERE calendar = %s AND position = %s AND mark = %s"
-                if not self._ask(ask, *checkpoint.place):
-                    what = f"record {position} is not that of its checkpoint"
-                    self.faults.append(JournalDamagedError(self._database, what))
-                    continue
-                self.place, self.begins = checkpoint.place, position
-                records = standing(self.state, self._database, self._known)
-                self._write((position, rows_of(record)) for record in records)
-                return
-        what = "its first records are gone, and there is no checkpoint before the others that is whole; bring back a backup"
-        raise JournalDamagedError(self._database, what)
-
-    def _checkpoint(self, position: int) -> Stored:
-        ask = "SELECT mark, snapshot FROM bookcore.checkpoint WHERE calendar = %s AND position = %s"
-        ((mark, snapshot),) = self._ask(ask, position)
-        return Stored(Place(position, mark), snapshot)
-
-    def _apply_up_to(self, end: int | None) -> None:
+    def read(self, place: Place, most: int) -> Sequence[Stored]:
+        """See `SharedJournal.read`."""
         ask = """SELECT position, mark, CASE WHEN position > %s THEN record END, NULL FROM bookcore.change
                  WHERE calendar = %s AND position >= %s ORDER BY position LIMIT %s"""
-        while end is None or self.place.position < end:
-            position = self.place.position
-            most = AT_ONCE if end is None else min(AT_ONCE, end - position)
-            rows = self._connection.execute(ask, (position, self._name, position, most + 1)).fetchall()
-            found, fault = good_records(self._database, self.place, rows)
-            if found:
-                self._apply(found)
-            if fault is not None:
-                raise fault
-            if not found:
-                return
+        values = place.position, self._name, place.position, most + 1
+        return records_after(self.spot, place, self._connection.execute(ask, values).fetchall())
 
-    def _apply(self, found: Sequence[Stored]) -> None:
-        state, name = self.state, self._database
-        records = [Record(place.position, None, name, None, data) for place, data, _ in found]
-        state.gate.run(replay, state, self._known, records)
+    def checkpoints(self, below: int = LAST) -> Iterator[Stored]:
+        """See `SharedJournal.checkpoints`."""
+        ask = """SELECT position, mark, snapshot FROM bookcore.checkpoint WHERE calendar = %s AND position < %s
+                 ORDER BY position DESC LIMIT 1"""
+        while found := self._ask(ask, below):
+            ((below, mark, snapshot),) = found
+            yield Stored(Place(below, mark), snapshot)
+
+    def _begin(self) -> tuple[CalendarState, Place]:
+        """Begin with the first record, or with the oldest checkpoint that is whole and after which all records are there."""
+        found = self.found
+        ask = "SELECT position, mark FROM bookcore.change WHERE calendar = %s ORDER BY position LIMIT 1"
+        first = [Place(*row) for row in self._ask(ask)]
+        if first == [self.origin]:
+            return found.state, self.origin
+        for position in found.checkpoints:
+            if first and position >= first[0].position:
+                checkpoint = found.checkpoint(position)
+                try:
+                    state = load_checkpoint(blank, self.spot, self.origin, self._known, checkpoint)[1]
+                    check_record(self, checkpoint.place)
+                except (SnapshotDamagedError, JournalDamagedError) as exc:
+                    found.faults.append(exc)
+                    continue
+                self._write((position, rows_of(record)) for record in standing(state, self.spot, self._known))
+                return state, checkpoint.place
+        what = "its first records are gone, and there is no checkpoint before the others that is whole; bring back a backup"
+        raise JournalDamagedError(self.spot, what)
+
+    def _take(self, records: Sequence[Record]) -> None:
         self._write((record.position, rows_of(record.data)) for record in records)
-        self.place = found[-1].place
-        self.records += len(found)
-        self._done += sum(len(stored.data) for stored in found)
+        self._done += sum(len(record.data) for record in records)
         if self._progress is not None:
             self._progress(self._done, self._total)
 
     def _write(self, records: Iterable[tuple[int, list[Any]]]) -> None:
         """Write the rows of records into the temporary tables."""
         if self._tables:
-            for command, values in commands_of(groups_of(records, self._bounds), self._name, "pg_temp"):
+            for command, values in commands_of(groups_of(records, self.bounds), self._name, "pg_temp"):
                 self._connection.execute(command, values)
 
     # -- tables ------------------------------------------------------------------------------------
 
     def _differing(self, table: str) -> str:
         """Return a query of the rows that differ: id, whether they are missing or extra, and the columns that differ."""
-        columns = [column for column in COLUMNS[table] if not (self.begins and column in _UNKNOWN)]
+        columns = [column for column in COLUMNS[table] if not (self.found.begins and column in _UNKNOWN)]
         differ = ", ".join(f"CASE WHEN e.{column} IS DISTINCT FROM t.{column} THEN '{column}' END" for column in columns)
-        known = "AND (e.id IS NOT NULL OR t.active)" if self.begins else ""
+        known = "AND (e.id IS NOT NULL OR t.active)" if self.found.begins else ""
         return f"""
             SELECT coalesce(e.id, t.id) AS id, t.id IS NULL AS missing, e.id IS NULL AS extra,
                    array_remove(ARRAY[{differ}], NULL) AS columns
@@ -235,8 +201,7 @@ def write_tables(
     """
     connection.execute("SELECT 1 FROM bookcore.calendar WHERE name = %s FOR NO KEY UPDATE", (name,))
     replayed = Replayed(connection, database, name, progress, True)
-    replayed.read()
-    for fault in replayed.faults:
+    for fault in replayed.found.faults:
         raise fault
     resources = [id for (id,) in connection.execute("SELECT id FROM pg_temp.resource").fetchall()]
     try:

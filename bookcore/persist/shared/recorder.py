@@ -25,11 +25,11 @@ from bookcore.persist.journal.errors import (
     JournalTimeoutError,
 )
 from bookcore.persist.journal.past import History, about
-from bookcore.persist.journal.reading import Make, Moment
+from bookcore.persist.journal.reading import Make, Moment, apply_all
 from bookcore.persist.journal.records import UNRECORDED, Encoder, Replay
 from bookcore.persist.shared.past import read_history
 from bookcore.persist.shared.reloading import reload, take_over
-from bookcore.persist.shared.replaying import AT_ONCE, replay_all, snapshot_id
+from bookcore.persist.shared.replaying import AT_ONCE, snapshot_id
 from bookcore.persist.shared.seam import Place, SharedJournal, Stored, after, something_came
 from bookcore.persist.shared.turns import SharedGate
 from bookcore.persist.snapshot.gather import read
@@ -260,7 +260,8 @@ class SharedRecorder:
         if news or afresh:
             state.take_back_pending()
         if news:
-            self._arrive(self._histories, news[-1].place, replay_all, self._replay, self.journal.spot, news)
+            records = [stored.record(self.journal.spot) for stored in news]
+            self._arrive(self._histories, news[-1].place, apply_all, self._replay, records)
             self.grown += sum(len(stored.data) for stored in news)
         if afresh and not self.hoping:  # these were all, because the database is locked
             self.journal.note_complete(self._locking_at)

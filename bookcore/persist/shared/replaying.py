@@ -1,11 +1,11 @@
-"""From a database to a calendar: the newest checkpoint that is whole, then the records after it."""
+"""From a database to a calendar: the newest checkpoint that is whole, then the records after it; or all, to check them."""
 
 from __future__ import annotations
 
 import logging
 import secrets
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from bookcore.engine.state import CalendarState
@@ -19,12 +19,12 @@ from bookcore.persist.journal.reading import (
     Make,
     Progress,
     Record,
-    apply_all,
+    apply,
     blank,
     check_progress,
 )
 from bookcore.persist.journal.records import Replay
-from bookcore.persist.shared.seam import LAST, Beginning, Place, SharedJournal, Stored, gone
+from bookcore.persist.shared.seam import LAST, Beginning, Checked, Place, SharedJournal, Stored, gone
 from bookcore.persist.snapshot.digest import digest
 from bookcore.persist.snapshot.save_load import load_bytes, save_bytes
 
@@ -51,19 +51,6 @@ def load_checkpoint(
     return calendar, state
 
 
-def checkpoint_faults(
-    spot: str, origin: Place, known: dict[str, type], checkpoint: Stored, place: Place, state: CalendarState
-) -> list[BookcoreError]:
-    """Return what is wrong with a checkpoint, if the records up to *place* make this calendar."""
-    try:
-        found = load_checkpoint(blank, spot, origin, known, checkpoint)[1]
-        is_right = checkpoint.place == place and digest(found) == digest(state)
-    except BookcoreError as exc:
-        return [exc]
-    what = f"checkpoint {checkpoint.place.position} is not the calendar that the records up to there make"
-    return [] if is_right else [JournalDamagedError(spot, what)]
-
-
 def begin(make: Make[C], journal: SharedJournal, known: dict[str, type], most: int = LAST) -> tuple[C, CalendarState, Place]:
     """Return the calendar of the newest checkpoint up to position *most* that is whole, or an empty one, and its place.
 
@@ -73,7 +60,7 @@ def begin(make: Make[C], journal: SharedJournal, known: dict[str, type], most: i
     for checkpoint in journal.checkpoints(most + 1):
         try:
             calendar, state = load_checkpoint(make, name, origin, known, checkpoint)
-            _check_record(journal, checkpoint.place)
+            check_record(journal, checkpoint.place)
         except (SnapshotDamagedError, JournalDamagedError) as exc:
             logging.getLogger("bookcore").error("%s; an older one and all records since are read", exc)
         else:
@@ -81,12 +68,12 @@ def begin(make: Make[C], journal: SharedJournal, known: dict[str, type], most: i
     if origin.position:
         what = f"its checkpoints are damaged or gone, also that of record {origin.position}, with which it begins"
         raise JournalDamagedError(name, f"{what}; bring back a backup")
-    _check_record(journal, origin)
+    check_record(journal, origin)
     calendar, state = make(bounds=journal.bounds, event_type=BookingEvent)
     return calendar, state, origin
 
 
-def _check_record(journal: SharedJournal, place: Place) -> None:
+def check_record(journal: Any, place: Place) -> None:
     """Raise `JournalDamagedError` unless the record is there with which one is about to begin."""
     try:
         journal.read(place, 0)
@@ -139,14 +126,13 @@ class Records:
             news = journal.read(self.place, min(AT_ONCE, left)) or self._last(min(AT_ONCE, left))
             if not news:
                 return
-            for place, data, time in news:
-                self.place = place
-                self.size += len(data)
-                yield Record(place.position, time, journal.spot, None, data)
+            for stored in news:
+                self.place = stored.place
+                self.size += len(stored.data)
+                yield stored.record(journal.spot)
             if self._progress is not None:
                 done = self.place.position - self._start.position
                 self._progress(done, max(done, self._end - self._start.position))
-
 
     def _last(self, most: int) -> Sequence[Stored]:
         """Return what has come since nothing could be read. Raises: `JournalDamagedError` if the last ones are gone."""
@@ -159,6 +145,75 @@ class Records:
         return news
 
 
-def replay_all(replay: Replay, name: str, stored: Iterable[Stored]) -> None:
-    """Apply records of others. The lock is held for writing. Raises: as `apply_all`."""
-    apply_all(replay, (Record(position, None, name, None, data) for (position, _), data, _ in stored))
+class Inspection:
+    """Whether the records of a calendar follow from each other, and its checkpoints from them.
+
+    The records from ``begins`` to ``place`` make ``state``. ``faults`` are what is wrong. Nothing is applied that comes
+    after a fault of the records: then it ``is_cut``.
+    """
+
+    def __init__(self, journal: Any, known: dict[str, type], checkpoints: Sequence[int]) -> None:
+        """*journal* reads as a `SharedJournal`; *checkpoints* are the positions of its checkpoints, in order."""
+        self._journal, self._known, self.checkpoints = journal, known, checkpoints
+        self.place, self.begins, self.records = journal.origin, journal.origin.position, 0
+        self.state: CalendarState = blank(journal.bounds, BookingEvent)[1]
+        self.faults: list[BookcoreError] = []
+        self.is_cut = False
+
+    def look(
+        self, begin: Callable[[], tuple[CalendarState, Place]], last: int, note: Callable[[list[Record]], object]
+    ) -> None:
+        """Apply the records up to a position to what *begin* returns; *note* is called with those that were applied."""
+        try:
+            self.state, self.place = begin()
+            self.begins = self.place.position
+            for position in self.checkpoints:
+                self._apply_up_to(min(position, last), note)
+                if position == self.place.position != self.begins:
+                    self._compare(position)
+            self._apply_up_to(last, note)
+        except (JournalDamagedError, JournalReplacedError) as exc:
+            self.faults.append(exc)
+            self.is_cut = True
+
+    def checkpoint(self, position: int) -> Stored:
+        """Return the checkpoint at a position."""
+        found: Stored = next(self._journal.checkpoints(position + 1))
+        return found
+
+    def _compare(self, position: int) -> None:
+        spot, checkpoint = self._journal.spot, self.checkpoint(position)
+        try:
+            found = load_checkpoint(blank, spot, self._journal.origin, self._known, checkpoint)[1]
+            is_right = checkpoint.place == self.place and digest(found) == digest(self.state)
+        except BookcoreError as exc:
+            self.faults.append(exc)
+            return
+        if not is_right:
+            what = f"checkpoint {position} is not the calendar that the records up to there make"
+            self.faults.append(JournalDamagedError(spot, what))
+
+    def _apply_up_to(self, end: int, note: Callable[[list[Record]], object]) -> None:
+        replay = Replay(self.state, self._known)
+        while self.place.position < end and (news := self._read(min(AT_ONCE, end - self.place.position))):
+            note(self.state.gate.run(self._apply, replay, news))
+
+    def _apply(self, replay: Replay, news: Sequence[Stored]) -> list[Record]:
+        records = [stored.record(self._journal.spot) for stored in news]
+        for stored, record in zip(news, records, strict=True):
+            apply(replay, record)
+            self.place = stored.place
+            self.records += 1
+        return records
+
+    def _read(self, most: int) -> Any:
+        """Return the next records, those before one that is damaged one by one. Raises: `JournalDamagedError`."""
+        try:
+            return self._journal.read(self.place, most)
+        except JournalDamagedError:
+            return self._journal.read(self.place, 1)
+
+    def checked(self, database: str, calendar: str, **tables: Any) -> Checked:
+        """Return what was found; *tables* are the fields of `Checked` about tables."""
+        facts = self.begins, self.place.position, self.records, digest(self.state), tuple(self.checkpoints)
+        return Checked(database, calendar, *facts, faults=tuple(self.faults), **tables)

@@ -14,6 +14,7 @@ from zlib import crc32
 
 from bookcore.model.errors import BookcoreError
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError, JournalReplacedError
+from bookcore.persist.journal.reading import Record
 
 LAST = (1 << 62) - 1
 """A position after all others."""
@@ -43,6 +44,10 @@ class Stored(NamedTuple):
     place: Place
     data: bytes
     time: int | None = None
+
+    def record(self, spot: str) -> Record:
+        """Return it as a record that can be applied; errors about it name the *spot*."""
+        return Record(self.place.position, self.time, spot, None, self.data)
 
 
 class Beginning(NamedTuple):
@@ -85,10 +90,10 @@ class Checked(NamedTuple):
     records: int
     digest: str
     checkpoints: tuple[int, ...]
-    has_tables: bool
-    faults: tuple[BookcoreError, ...]
-    differences: tuple[Any, ...]
-    compared: bool = True
+    has_tables: bool = False
+    faults: tuple[BookcoreError, ...] = ()
+    differences: tuple[Any, ...] = ()
+    compared: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -124,6 +129,12 @@ def after(place: Place, record: bytes) -> Place:
     return Place(place.position + 1, crc32(record, place.mark))
 
 
+def gone(name: str, good: int) -> JournalDamagedError:
+    """Return the error for the record that follows the last one that is good, by its position."""
+    way = f"as_of={good} opens the state before it, and `bookcore copy --as-of {good}` copies that"
+    return JournalDamagedError(name, f"record {good + 1} is damaged or gone; {way}")
+
+
 def records_after(name: str, place: Place, rows: Sequence[tuple[int, int, bytes, int | None]]) -> list[Stored]:
     """Return the records of *rows*, of which the first is the one at *place*, and each next one its successor.
 
@@ -131,22 +142,6 @@ def records_after(name: str, place: Place, rows: Sequence[tuple[int, int, bytes,
 
     Raises: `JournalReplacedError` if the first is not at this place, `JournalDamagedError` if they do not follow.
     """
-    found, fault = good_records(name, place, rows)
-    if fault is not None:
-        raise fault
-    return found
-
-
-def gone(name: str, good: int) -> JournalDamagedError:
-    """Return the error for the record that follows the last one that is good, by its position."""
-    way = f"as_of={good} opens the state before it, and `bookcore copy --as-of {good}` copies that"
-    return JournalDamagedError(name, f"record {good + 1} is damaged or gone; {way}")
-
-
-def good_records(
-    name: str, place: Place, rows: Sequence[tuple[int, int, bytes, int | None]]
-) -> tuple[list[Stored], JournalDamagedError | None]:
-    """Return what `records_after` returns of those rows that follow, and the error for the first that does not."""
     if not rows or rows[0][:2] != place:
         what = f"its record {place.position} is not the one that was read before; open the calendar anew"
         raise JournalReplacedError(name, what)
@@ -154,10 +149,10 @@ def good_records(
     for position, mark, record, time in rows[1:]:
         follows = place.position + 1 == position and type(record) is bytes and crc32(record, place.mark) == mark  # `after`
         if not follows or type(time) not in _TIMES:
-            return found, gone(name, place.position)
+            raise gone(name, place.position)
         place = Place(position, mark)
         found.append(Stored(place, record, time))
-    return found, None
+    return found
 
 
 def something_came(wait: Callable[[], bool]) -> bool:

@@ -21,7 +21,6 @@ from bookcore.persist.journal import reading, records, runs
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError
 from bookcore.persist.journal.records import Encoder, Kind, Replay
 from bookcore.persist.journal.short import several
-from bookcore.persist.shared.replaying import replay_all
 from bookcore.persist.shared.seam import Place, Stored
 from bookcore.persist.snapshot.classes import handed_in
 from bookcore.stores.tree import TreeStore
@@ -148,7 +147,8 @@ class Copy:
 
     def apply(self, entries: list[Stored], keep: bool = True) -> None:
         """Apply records, or only try that."""
-        self.calendar._gate.run(self.state.undoing, keep, replay_all, self._replay, "here", entries)
+        found = [entry.record("here") for entry in entries]
+        self.calendar._gate.run(self.state.undoing, keep, reading.apply_all, self._replay, found)
 
     def found(self) -> tuple[Any, ...]:
         """Return all that there is to be known."""
