@@ -22,11 +22,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
 from time import monotonic, time
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -134,6 +134,19 @@ FROM bookcore.change WHERE calendar = %(name)s AND position > coalesce((SELECT p
 """
 
 
+class _Writing(NamedTuple):
+    """Statements that write records, and their values; ``size`` is that of the records in bytes.
+
+    ``groups`` are what they write into the tables for SQL, ``claims`` what the records do to the ids of bookings.
+    """
+
+    statements: str = ""
+    values: Mapping[str, Any] = {}
+    size: int = 0
+    groups: Sequence[Group] = ()
+    claims: Claims = Claims()
+
+
 class PostgresJournal(SharedJournal):
     """See `bookcore.persist.shared.seam.SharedJournal`."""
 
@@ -219,7 +232,6 @@ class PostgresJournal(SharedJournal):
             connection.execute(BY_KEYS.format("off"))  # plans are kept, and may be made while the tables are small
             if use == "writer" and self._is_made:
                 self._prepare(connection)
-                self._prepare_tables(connection, self._tables)
         except BaseException:
             connection.close()
             raise
@@ -280,17 +292,16 @@ class PostgresJournal(SharedJournal):
         self._is_made, self._tables = True, tables
         if "writer" in self._connections:
             self._prepare(connection)
-            self._prepare_tables(connection, tables)
         return bounds, Place(*first)
 
     def _prepare(self, connection: Any) -> None:
-        """Prepare what writes records; a transaction waits for other locks as long as for that of the calendar."""
+        """Prepare what writes; a transaction waits for other locks as long as for that of the calendar."""
         connection.execute(_PREPARED, {"wait": _milliseconds(self._timeout)})
+        self._prepare_tables(connection)
 
-    def _prepare_tables(self, connection: Any, tables: bool) -> None:
+    def _prepare_tables(self, connection: Any) -> None:
         """Prepare what writes the tables, if there are some and that is not done."""
-        self._tables = tables
-        if tables and not connection.prepared:
+        if self._tables and not connection.prepared:
             connection.execute(prepare("bookcore"))
             connection.prepared = True
 
@@ -449,7 +460,8 @@ class PostgresJournal(SharedJournal):
             found = cursor.set_result(-2).fetchone()
             rows = cursor.set_result(-1).fetchall()
             if found is not None:
-                self._prepare_tables(writer, found[3])  # they may have been added meanwhile
+                self._tables = found[3]  # they may have been added meanwhile
+                self._prepare_tables(writer)
         if found is None:
             raise self._gone()
         self._head = Place(*found[:2])
@@ -487,29 +499,27 @@ class PostgresJournal(SharedJournal):
         rows = list(map(rows_of, records)) if self._tables or self._where.partition is not None else []
         groups = list(groups_of(enumerate(rows, first), self.bounds)) if self._tables else []
         claims = Claims() if self._where.partition is None else claims_of(chain(*rows), self._where.partition)
-        command, more = self._write_tables(groups) if locked else self._one_command(groups)
+        command, more = self._write_tables(groups, locked)
         command = _APPEND.format(", ".join(marks), ", ".join(written)) + command
-        values |= more
+        writing = _Writing(command, values | more, size, groups, claims)
         if locked:
-            self._end(command + (_COMMIT if self.joint is None else ""), values, groups, claims, size)
+            self._end(writing)
         else:
-            self._commit(self._writing(), command, values, groups, claims, size, locked=False)
+            self._commit(self._writing(), writing, locked=False)
         return place
 
-    def _one_command(self, groups: list[Group]) -> tuple[str, dict[str, Any]]:
-        """Return the command that writes groups into the tables, and its values. Raises: `JournalError` for several."""
-        commands = list(commands_of(groups, self.row))
-        if len(commands) > 1:
-            raise JournalError(self.name, "its tables take more than one command")
-        return commands[0] if commands else ("", {})
+    def _write_tables(self, groups: list[Group], locked: bool) -> tuple[str, dict[str, Any]]:
+        """Write groups into the tables, if they are many; return a command, and its values, that writes the last ones.
 
-    def _write_tables(self, groups: list[Group]) -> tuple[str, dict[str, Any]]:
-        """Write groups into the tables, if they are many; return a command, and its values, that writes the last ones."""
-        commands = commands_of(groups, self.row)
+        Raises: `JournalError` for many, unless *locked*.
+        """
+        commands = iter(commands_of(groups, self.row))
         last = next(commands, ("", {}))
         try:
             with self.told("the change was not made"), self._judged(groups):
                 for following in commands:
+                    if not locked:
+                        raise JournalError(self.name, "its tables take more than one command")
                     self._writing().execute(*last)
                     last = following
         except BaseException:
@@ -519,47 +529,41 @@ class PostgresJournal(SharedJournal):
 
     def confirm(self) -> None:
         """See `SharedJournal.confirm`: locking a row has to be committed as well."""
-        self._end("COMMIT" if self.joint is None else "", {}, (), Claims(), 0)
+        self._end(_Writing())
 
-    def _end(self, statements: str, values: Any, groups: Sequence[Group], claims: Claims, size: int) -> None:
-        """Execute statements, which end with COMMIT; or have a joint transaction go on. *size* is that of a record."""
+    def _end(self, writing: _Writing) -> None:
+        """Write and commit; or write, and have a joint transaction go on."""
         joint, writer = self.joint, self._writing()
         self._head = None
-        if joint is not None:
-            joint.claims.add(claims)
-            if statements:
-                self._execute(writer, statements, values, groups, claims, size)
-            joint.go_on()
+        if joint is None:
+            self._commit(writer, writing)
             return
-        if claims:
-            more, written = claims.command(self._where.whole)
-            statements, values = more + statements, values | written
-        self._commit(writer, statements, values, groups, claims, size)
+        joint.claims.add(writing.claims)
+        if writing.statements:
+            self._execute(writer, writing)
+        joint.go_on()
 
-    def commit_joint(self, writer: Any, claims: Claims, divided: str) -> None:
+    def commit_joint(self, writer: Any, claims: Claims) -> None:
         """Commit a joint transaction. Raises: as `append`."""
-        statements, values = claims.command(divided) if claims else ("", {})
-        self._commit(writer, statements + "COMMIT", values, (), claims, 0)
+        self._commit(writer, _Writing(claims=claims))
 
-    def _execute(
-        self, writer: Any, statements: str, values: Any, groups: Sequence[Group], claims: Claims, size: int, *,
-        locked: bool = True,
-    ) -> None:  # fmt: skip
-        """Execute statements in the transaction in which the calendar is locked, or if not *locked*, in one of their own."""
+    def _execute(self, writer: Any, writing: _Writing, *, locked: bool = True) -> None:
+        """Write in the transaction in which the calendar is locked, or if not *locked*, in one of its own."""
         known = psycopg.pq.TransactionStatus
         if writer.pgconn.transaction_status != (known.INTRANS if locked else known.IDLE):
             raise JournalError(self.name, "its lock was lost, so nothing was changed; call again")
+        statements, values, size, groups, claims = writing
         with self.told("the change was not made"), self._judged(groups, claims), writer.patiently(size / SLOWEST):
             writer.execute(statements, values)
 
-    def _commit(
-        self, writer: Any, statements: str, values: Any, groups: Sequence[Group], claims: Claims, size: int, *,
-        locked: bool = True,
-    ) -> None:  # fmt: skip
-        """Execute statements which end with COMMIT, or are a transaction of their own. Raises: as `append`."""
+    def _commit(self, writer: Any, writing: _Writing, *, locked: bool = True) -> None:
+        """Write, also the ids of bookings, and commit; unless *locked*, in a transaction of its own. Raises: as `append`."""
+        if locked:
+            claims, values = writing.claims.command(self._where.whole) if writing.claims else ("", {})
+            writing = writing._replace(statements=claims + writing.statements + _COMMIT, values={**writing.values, **values})
         try:
             with doubts_of(writer) as doubts:
-                self._execute(writer, statements, values, groups, claims, size, locked=locked)
+                self._execute(writer, writing, locked=locked)
         except JournalError as exc:
             cut_before = isinstance(exc.__cause__, psycopg.errors.IdleInTransactionSessionTimeout)  # it has read no COMMIT
             if cut_before or not (writer.closed and isinstance(exc.__cause__, psycopg.Error)):

@@ -761,7 +761,7 @@ class PartitionedCalendar:
     def _joint(self, parts: Collection[Part]) -> AbstractContextManager[None]:
         for part in parts:
             self._told(part)
-        return JointTransaction(parts, self._divided, self._idle, self._thread, self._block())
+        return JointTransaction(parts, self._idle, self._thread, self._block())
 
     def what_if(self) -> AbstractContextManager[None]:
         """See `Calendar.what_if`."""

@@ -32,12 +32,12 @@ _Status = psycopg.pq.TransactionStatus
 class Joint:
     """One transaction of the database, for the journals of several calendars; they look at it while it is theirs."""
 
-    def __init__(self, journals: Sequence[Any], divided: str, idle: list[Any]) -> None:
-        """*divided* is the name of the whole calendar; *idle* has connections that are not in use, and gets this one back.
+    def __init__(self, journals: Sequence[Any], idle: list[Any]) -> None:
+        """*idle* has connections that are not in use, and gets this one back.
 
         No other thread may be amidst an append of these journals.
         """
-        self._journals, self._divided, self._idle = list(journals), divided, idle
+        self._journals, self._idle = list(journals), idle
         self.connection: Any = None
         self.claims = Claims()
         self.stage = "beginning"  # then "open", then "ending"
@@ -66,7 +66,7 @@ class Joint:
         """Commit, if something was written. Raises: as `SharedJournal.append`."""
         if self._has_written:
             self._has_written = False
-            self._journals[0].commit_joint(self.connection, self.claims, self._divided)
+            self._journals[0].commit_joint(self.connection, self.claims)
 
     def roll_back(self) -> None:
         """End the transaction, if it is not committed."""
@@ -107,9 +107,9 @@ class Joint:
 class JointTransaction(AbstractContextManager[None]):
     """A block of changes in several calendars that are kept or undone together. It is entered once."""
 
-    def __init__(self, parts: Collection[Part], divided: str, idle: list[Any], thread: Any, outer: Any) -> None:
+    def __init__(self, parts: Collection[Part], idle: list[Any], thread: Any, outer: Any) -> None:
         """*thread* is where the calendar keeps the open block of this thread, *outer* is that block, or None."""
-        self._parts, self._divided, self._idle, self._thread, self._outer = sorted(parts), divided, idle, thread, outer
+        self._parts, self._idle, self._thread, self._outer = sorted(parts), idle, thread, outer
         self.numbers = frozenset(part.number for part in parts)
         self._joint: Joint | None = None
         self._begun: list[Transaction] = []
@@ -150,7 +150,7 @@ class JointTransaction(AbstractContextManager[None]):
                 raise recorder.overdue("another thread of this process")
             recorder.state.gate.wait_for_blocks(until)
         journals = [recorder.journal for recorder in recorders]
-        self._joint = joint = Joint(journals, self._divided, self._idle)
+        self._joint = joint = Joint(journals, self._idle)
         with journals[0].told("the change was not made"):
             joint.begin()
         for journal in journals:

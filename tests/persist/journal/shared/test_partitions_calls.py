@@ -710,7 +710,7 @@ def test_a_joint_transaction_ends_a_connection_that_is_amidst_a_command(postgres
     with closing(connected(postgres_server.dsn(), 10)) as connection:
         idle: list[Any] = []
         journals = [SimpleNamespace(), SimpleNamespace()]
-        joint = Joint(journals, "rooms", idle)
+        joint = Joint(journals, idle)
         joint.connection = connection
         for journal in journals:
             journal.joint = joint
@@ -719,7 +719,7 @@ def test_a_joint_transaction_ends_a_connection_that_is_amidst_a_command(postgres
             joint.leave(journal)
             assert (journal.joint, idle) == (None, [] if journal is journals[0] else [connection])
         assert connection.closed
-        again = Joint([SimpleNamespace(connect=lambda use: f"a new {use}")], "rooms", idle)
+        again = Joint([SimpleNamespace(connect=lambda use: f"a new {use}")], idle)
         again.begin()
         assert (again.connection, idle) == ("a new writer", [])
 
