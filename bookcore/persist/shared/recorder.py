@@ -89,6 +89,10 @@ class SharedRecorder:
         """The position of the last record that memory has."""
         return self.place.position
 
+    @property
+    def _gate(self) -> SharedGate:
+        return self.state.gate  # type: ignore[return-value]  # the calendar is shared
+
     # -- for the log -------------------------------------------------------------------------------
 
     def append(self, changes: Sequence[Change]) -> None:
@@ -292,9 +296,8 @@ class SharedRecorder:
     def catch_up(self) -> None:
         """See `Calendar.catch_up`."""
         self.check_open()
-        gate: SharedGate = self.state.gate  # type: ignore[assignment]
-        if gate.is_within():
-            block = gate.block
+        if self._gate.is_within():
+            block = self._gate.block
             if block is not None and block.then is not None:  # a transaction: no other process appends
                 return
             raise TransactionError("what others have done is applied between calls and blocks; end this one before catch_up")
@@ -304,7 +307,7 @@ class SharedRecorder:
         while True:
             begun, news = monotonic(), self.journal.read(self.place, AT_ONCE)
             if news:
-                self.state.gate.follow(self.apply, news)  # type: ignore[attr-defined]
+                self._gate.follow(self.apply, news)
             if len(news) < AT_ONCE:  # that was all; what has come meanwhile came after this call
                 self.journal.note_complete(begun)
                 return
@@ -316,7 +319,7 @@ class SharedRecorder:
             try:
                 return call()
             except JournalReplacedError as exc:
-                if self.state.gate.is_within():  # type: ignore[attr-defined]
+                if self._gate.is_within():
                     raise
                 deliver_after(reload, self, place, exc)
 
@@ -358,7 +361,7 @@ class SharedRecorder:
         if self._read_only:
             self.check_open()
             return
-        self.state.gate.run(self._record_pending)
+        self._gate.run(self._record_pending)
         self.journal.barrier()
 
     def _record_pending(self) -> None:
@@ -378,8 +381,7 @@ class SharedRecorder:
         self.check_open()
         if self._read_only:
             self._refuse()
-        gate: SharedGate = self.state.gate  # type: ignore[assignment]
-        if gate.is_within():
+        if self._gate.is_within():
             raise TransactionError("a transaction is open, and may yet be undone; end it before checkpoint")
         self.record_what_is_pending()
         self._reloading(self._checkpoint)
@@ -387,11 +389,11 @@ class SharedRecorder:
     def record_what_is_pending(self) -> None:
         """Append a record of the holds that questions have found to have run out, if there are some."""
         if self.state.log.pending and not self._read_only:
-            self.state.gate.run(self._record_pending)
+            self._gate.run(self._record_pending)
 
     def _checkpoint(self) -> None:
         """Write a snapshot of what the records say."""
-        place, rows = self.state.gate.follow(self._stand)  # type: ignore[attr-defined]
+        place, rows = self._gate.follow(self._stand)
         name, journal = self.journal.name, self.journal
         data = save_bytes(self.state, name, store_id=snapshot_id(journal.origin, place), rows=rows)
         journal.checkpoint(place, data, self._keep)
@@ -406,10 +408,9 @@ class SharedRecorder:
 
         *closing*: in any thread; many processes that each end too soon would never write one. What goes wrong is logged.
         """
-        gate: Any = self.state.gate
         if self._read_only or not self.swelling or self.grown < ASKING:
             return
-        if not (closing or self.follower is None or self.follower.is_here()) or gate.is_within():
+        if not (closing or self.follower is None or self.follower.is_here()) or self._gate.is_within():
             return
         self.swelling, self.grown = False, 0
         try:
@@ -420,13 +421,11 @@ class SharedRecorder:
 
     def end_lost_block(self) -> None:
         """Undo a transaction that is lost, because until then no other process can append."""
-        gate: SharedGate = self.state.gate  # type: ignore[assignment]
-        gate.is_within()
+        self._gate.is_within()
 
     def close(self) -> None:
         """See `Calendar.close`."""
-        gate: SharedGate = self.state.gate  # type: ignore[assignment]
-        if gate.is_within():
+        if self._gate.is_within():
             raise TransactionError("a transaction is open, and may yet be undone; end it before close")
         if os.getpid() != self._pid:
             return
@@ -435,7 +434,7 @@ class SharedRecorder:
                 self.record_what_is_pending()
                 self.checkpoint_if_due(closing=True)
         finally:  # also called again, should it have been cut off
-            gate.follow(self._close)
+            self._gate.follow(self._close)
             if self.follower is not None:
                 self.follower.join()
             self.journal.close()

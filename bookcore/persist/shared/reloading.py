@@ -193,10 +193,8 @@ class _Difference:
             if seq in self._same:
                 self._released[seq] = release
             yield release
-        labels = self._labels(fresh)
-        for label, ids in self._labels(state).items():
-            for id in ids - labels.get(label, set()):
-                yield changes.Untagged(state.registry.by_id[id].resource, label)
+        for label, id in self._labels(state) - self._labels(fresh):
+            yield changes.Untagged(state.registry.by_id[id].resource, label)
         for record in reversed(records):
             if record.id not in self._stays:
                 removed = _removal(state, record)
@@ -204,11 +202,11 @@ class _Difference:
                     self._removed[record.id] = removed
                 yield removed
 
-    def _labels(self, state: CalendarState) -> dict[Hashable, set[Any]]:
-        """Return the ids of the resources with each label, of those that stay."""
+    def _labels(self, state: CalendarState) -> set[tuple[Hashable, Hashable]]:
+        """Return the labels of the resources that stay, each with the id of one."""
         numbers: list[Any] = state.registry.by_number
         every = ((label, pick(bits.value(), numbers)) for label, bits in state.registry.tags.items())
-        return {label: {record.id for record in records} & self._stays for label, records in every}
+        return {(label, record.id) for label, records in every for record in records if record.id in self._stays}
 
     # -- what the other calendar has besides -------------------------------------------------------
 
@@ -228,10 +226,8 @@ class _Difference:
                 capacity = ROOMY
             if capacity != mine.capacity:
                 yield changes.CapacitySet(mine.resource, capacity, mine.capacity)
-        labels = self._labels(state)
-        for label, ids in self._labels(fresh).items():
-            for id in ids - labels.get(label, set()):
-                yield changes.Tagged(here[id].resource, label)
+        for label, id in self._labels(fresh) - self._labels(state):
+            yield changes.Tagged(here[id].resource, label)
         for record in fresh.registry.in_order():
             if record.hours is not None and here[record.id].hours is None:
                 yield changes.HoursSet(here[record.id].resource, record.hours)

@@ -85,6 +85,13 @@ DELETE FROM checkpoint WHERE position NOT IN (SELECT position FROM checkpoint OR
 """
 _ORIGIN = "SELECT bounds, (SELECT coalesce(min(position), 0) FROM change), origin FROM calendar"
 
+_REASONS = {
+    "SQLITE_NOTADB": "it is no SQLite file; take another path",
+    "SQLITE_READONLY": "the file or its directory may not be written; have its owner allow it",
+    "SQLITE_FULL": "the disk is full; make room there, and repeat the call",
+}
+"""What to do about what SQLite says, by how its name begins."""
+
 
 class SqliteJournal(SharedJournal):
     """See `bookcore.persist.shared.seam.SharedJournal`."""
@@ -237,15 +244,10 @@ class SqliteJournal(SharedJournal):
         name = getattr(exc, "sqlite_errorname", "")
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             return JournalTimeoutError.kept_locked(self.name, f"{what}: another process", timeout)
-        if name.startswith("SQLITE_NOTADB"):
-            return JournalError(self.name, f"{what}: it is no SQLite file; take another path")
         if name.startswith("SQLITE_CORRUPT"):
             return JournalDamagedError(self.name, f"{what}: {exc}; copy the file, then bring back a backup")
-        if name.startswith("SQLITE_READONLY"):
-            return JournalError(self.name, f"{what}: the file or its directory may not be written; have its owner allow it")
-        if name.startswith("SQLITE_FULL"):
-            return JournalError(self.name, f"{what}: the disk is full; make room there, and repeat the call")
-        return JournalError(self.name, f"{what}: {exc}")
+        reasons = [reason for start, reason in _REASONS.items() if name.startswith(start)]
+        return JournalError(self.name, f"{what}: {reasons[0] if reasons else exc}")
 
     def _files_there(self) -> list[tuple[int, int]]:
         """Return what tells the file from others, and its log and the index of that, which are there while it is open."""
@@ -414,12 +416,11 @@ class SqliteJournal(SharedJournal):
             self._writer = self._reader = None
             return
         with self._reading, self._writing:
-            for name in ("_writer", "_reader"):
-                connection = getattr(self, name)
+            for connection in (self._writer, self._reader):
                 if connection is not None:
                     with suppress(sqlite3.Error):
                         connection.close()  # before it is forgotten: this may be cut off, and called again
-                    setattr(self, name, None)
+            self._writer = self._reader = None
 
     def __del__(self) -> None:
         if hasattr(self, "_reader"):
