@@ -141,10 +141,7 @@ class Engine:
             state.commit(changes.Reopened(closure))
         if record.hours is not None:
             state.commit(changes.HoursSet(record.resource, None, record.hours))
-        labels = tuple(state.registry.labels(record))
-        facts = record.capacity, record.before, record.after, record.number, labels, state.registry.held(record)
-        cls = state.registry.class_of(record)
-        state.commit(changes.ResourceRemoved(record.resource, *facts, record.id, cls))
+        state.commit(state.removal_of(record))
         return record.resource
 
     # -- booking -----------------------------------------------------------------------------------

@@ -872,6 +872,12 @@ class CalendarState:
         until = deadline if until is None else until
         return changes.Released(event, expired, held, until, indexed=self.booking_indexes.values_of(seq))
 
+    def removal_of(self, record: ResourceRecord) -> changes.ResourceRemoved:
+        """Return the change that removes a resource."""
+        registry = self.registry
+        facts = record.capacity, record.before, record.after, record.number, tuple(registry.labels(record))
+        return changes.ResourceRemoved(record.resource, *facts, registry.held(record), record.id, registry.class_of(record))
+
     def _hide(self, due: list[Due]) -> None:
         """Release holds as a `Released` for each, committed, would; note no changes and compare no keys. O(1) for each."""
         self._settle_refusals()

@@ -356,9 +356,7 @@ class Replay:
         state, record = self._state, self._record(id)
         if record.active_count or record.closures is not None:
             raise Unreadable("a resource is removed that has bookings or closures")
-        facts = record.capacity, record.before, record.after, record.number, tuple(state.registry.labels(record))
-        held, cls = state.registry.held(record), state.registry.class_of(record)
-        state.commit(changes.ResourceRemoved(record.resource, *facts, held, record.id, cls))
+        state.commit(state.removal_of(record))
 
     def _booked(
         self, where: Any, number: Any, held: Any, until: Any, ran_out: Any,

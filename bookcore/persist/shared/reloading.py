@@ -197,7 +197,7 @@ class _Difference:
             yield changes.Untagged(state.registry.by_id[id].resource, label)
         for record in reversed(records):
             if record.id not in self._stays:
-                removed = _removal(state, record)
+                removed = state.removal_of(record)
                 if record.id in self._alike:
                     self._removed[record.id] = removed
                 yield removed
@@ -277,12 +277,6 @@ class _Difference:
                 listed.append(event)
         state.keys.admit(closure.start, closure.end)
         return replace(closure, resource=resource, overlapping=tuple(listed))
-
-
-def _removal(state: CalendarState, record: ResourceRecord) -> changes.ResourceRemoved:
-    registry = state.registry
-    facts = record.capacity, record.before, record.after, record.number, tuple(registry.labels(record))
-    return changes.ResourceRemoved(record.resource, *facts, registry.held(record), record.id, registry.class_of(record))
 
 
 def _facts(event: BookingEvent) -> tuple[Any, ...]:
