@@ -108,14 +108,7 @@ def rebuild(address: str, *, progress: Progress | None = None) -> int:
 
 
 def check(address: str, *, progress: Progress | None = None) -> Checked:
-    """Tell whether the records of a calendar follow from each other, and its checkpoints and tables from them.
-
-    `bookcore.persist.shared.checking.check` takes every address. *progress* is called with the number of bytes that were
-    read, and that of all bytes.
-
-    Raises: `JournalError` for a database that cannot be read, `SnapshotTypeError` for a key whose codec is not registered.
-    Complexity: linear in the records, in time; in memory as the calendar.
-    """
+    """See `bookcore.persist.shared.checking.check`, which takes every address."""
     where = Address.of(address)
     with _connected(where, "cannot be read") as connection, connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")

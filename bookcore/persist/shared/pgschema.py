@@ -43,11 +43,6 @@ CREATE TABLE bookcore.schema (version int NOT NULL);
 INSERT INTO bookcore.schema VALUES (1);
 ALTER TABLE bookcore.calendar ADD COLUMN tables boolean NOT NULL DEFAULT false;
 """
-_FROM_2 = f"""
-ALTER TABLE bookcore.change ADD COLUMN time timestamptz;
-UPDATE bookcore.schema SET version = {VERSION};
-UPDATE bookcore.calendar SET format = {VERSION};
-"""
 _SPAN = "".join(f"{column} {kind}, " for column, kind in RANGES.items()) + "span jsonb"
 _REFEREES = {
     f"booking_{column}_excl": "EXCLUDE USING gist (hashtextextended(resource, hashtextextended(calendar, 0)) WITH =, "
@@ -55,6 +50,12 @@ _REFEREES = {
     for column in RANGES
 }
 """The exclusion constraints, by name. The hash decides nothing: without it, a row costs twice as much."""
+_FROM_2 = f"""
+ALTER TABLE bookcore.change ADD COLUMN time timestamptz;
+ALTER TABLE IF EXISTS bookcore.booking {", ".join(f"DROP CONSTRAINT IF EXISTS {name}" for name in _REFEREES)};
+UPDATE bookcore.schema SET version = {VERSION};
+UPDATE bookcore.calendar SET format = {VERSION};
+"""
 _TABLES = f"""
 CREATE TYPE bookcore.keyrange AS RANGE (subtype = bytea);
 CREATE TABLE bookcore.resource (calendar text, id text, class text NOT NULL,
@@ -66,7 +67,6 @@ CREATE TABLE bookcore.booking (calendar text, id text, number bigint NOT NULL, r
 CREATE TABLE bookcore.closure (calendar text, id bigint, resource text NOT NULL,
     {_SPAN}, reason text NOT NULL, active boolean);
 """
-_FROM_2_TABLES = "ALTER TABLE bookcore.booking " + ", ".join(f"DROP CONSTRAINT IF EXISTS {name}" for name in _REFEREES)
 _CONSTRAINTS = {
     ("calendar", "calendar_pkey"): "PRIMARY KEY (name)",
     ("change", "change_pkey"): "PRIMARY KEY (calendar, position)",
@@ -244,8 +244,6 @@ def make_schema(connection: Any, name: str, *, upgrade: bool = False) -> list[tu
         connection.execute(_SCHEMA)
     elif upgrade and version < VERSION:
         connection.execute(f"{_FROM_1 if version == 1 else ''}{_FROM_2}")
-        if has_tables(connection):
-            connection.execute(_FROM_2_TABLES)
     else:
         check_version(name, version)
     return [] if version and not upgrade else add_parts(connection, name)

@@ -1,11 +1,7 @@
 """`PostgresJournal`: a PostgreSQL database that the processes of many machines share.
 
-    bookcore.calendar      one row for each calendar: bounds, and its head, the place of its last record
-    bookcore.change        calendar, position, mark, record, time
-    bookcore.checkpoint    calendar, position, mark, snapshot
-
-Beside them are tables for programs that speak SQL (`bookcore.persist.shared.projection`), written in the transaction of the
-record, unless the calendar was made without.
+What it has is in `bookcore.persist.shared.pgschema`. The tables for programs that speak SQL are written in the transaction
+of the record, unless the calendar was made without.
 
 A process that appends locks the row of its calendar; that is the order. One exchange with the server locks it and reads its
 head and the new records, one writes and commits. An append in the hope that nothing is new is one exchange, which fails if
