@@ -46,9 +46,7 @@ class Sharing(NamedTuple):
     read_only: bool
 
 
-def open_shared(
-    make: Make[C], address: str, known: dict[str, type], asked: Asked, how: Sharing
-) -> tuple[C, SharedRecorder]:
+def open_shared(make: Make[C], address: str, known: dict[str, type], asked: Asked, how: Sharing) -> tuple[C, SharedRecorder]:
     """See `Calendar.open`. *make* is as for `bookcore.persist.snapshot.load`."""
     if how.read_only and apart(address)[0] == "dbzero":
         raise QueryError(shown(address), "is for one process at a time, so that there is no other to follow")

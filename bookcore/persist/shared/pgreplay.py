@@ -62,9 +62,7 @@ class Difference(NamedTuple):
 class Replayed:
     """The records of one calendar as a transaction sees them, and temporary tables: what the tables should be by them."""
 
-    def __init__(
-        self, connection: Any, database: str, name: str, progress: Progress | None, tables: bool
-    ) -> None:
+    def __init__(self, connection: Any, database: str, name: str, progress: Progress | None, tables: bool) -> None:
         check_progress(progress)
         self._connection, self.spot, self._name, self._tables = connection, database, name, tables
         ask = "SELECT bounds, origin, position, mark FROM bookcore.calendar WHERE name = %s"
@@ -192,9 +190,7 @@ class Replayed:
         return count
 
 
-def write_tables(
-    connection: Any, database: str, name: str, progress: Progress | None = None
-) -> int:
+def write_tables(connection: Any, database: str, name: str, progress: Progress | None = None) -> int:
     """Make the tables of a calendar what its records say, in a transaction of the caller; return how many rows changed.
 
     Raises: `JournalDamagedError`, `RefereeError`, and what psycopg raises.

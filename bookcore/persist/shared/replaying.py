@@ -13,16 +13,7 @@ from bookcore.model.errors import BookcoreError
 from bookcore.model.event import BookingEvent
 from bookcore.persist.errors import SnapshotDamagedError
 from bookcore.persist.journal.errors import JournalDamagedError, JournalReplacedError
-from bookcore.persist.journal.reading import (
-    Asked,
-    C,
-    Make,
-    Progress,
-    Record,
-    apply,
-    blank,
-    check_progress,
-)
+from bookcore.persist.journal.reading import Asked, C, Make, Progress, Record, apply, blank, check_progress
 from bookcore.persist.journal.records import Replay
 from bookcore.persist.shared.seam import LAST, Beginning, Checked, Place, SharedJournal, Stored, gone
 from bookcore.persist.snapshot.digest import digest
@@ -109,9 +100,7 @@ class Records:
     ``place`` is that of the last one that was taken, ``size`` the bytes of all that were.
     """
 
-    def __init__(
-        self, journal: SharedJournal, place: Place, most: int = LAST, progress: Progress | None = None
-    ) -> None:
+    def __init__(self, journal: SharedJournal, place: Place, most: int = LAST, progress: Progress | None = None) -> None:
         """*progress* is called with the number of records that were read, and that of all. Raises: `QueryError`."""
         check_progress(progress)
         self.place = self._start = place

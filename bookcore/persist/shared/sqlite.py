@@ -100,9 +100,7 @@ class SqliteJournal(SharedJournal):
     """The size in bytes of the largest record or snapshot; SQLite takes a thousand million in a row."""
     format = VERSION
 
-    def __init__(
-        self, path: str, *, sync: bool, timeout: float, begin: Beginning | None, upgrade: bool = False
-    ) -> None:
+    def __init__(self, path: str, *, sync: bool, timeout: float, begin: Beginning | None, upgrade: bool = False) -> None:
         """Open the file, or make it if it may *begin*; with *upgrade* bring an older one to this format.
 
         Raises: `JournalError`.
@@ -147,9 +145,7 @@ class SqliteJournal(SharedJournal):
 
     def _connect(self, create: bool = False) -> sqlite3.Connection:
         address = f"file:{quote(os.fsencode(self._path))}?mode={'rwc' if create else 'rw'}"
-        connection = sqlite3.connect(
-            address, uri=True, isolation_level=None, check_same_thread=False, timeout=self._timeout
-        )
+        connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, timeout=self._timeout)
         try:
             connection.execute(f"PRAGMA synchronous = {'FULL' if self._sync else 'NORMAL'}")
             connection.execute(f"PRAGMA wal_autocheckpoint = {LOGGED}")
