@@ -340,11 +340,16 @@ class PostgresJournal(SharedJournal):
         return {"name": self.row, "position": place.position, "most": None if most < 0 else most + 1}
 
     def head(self) -> Place:
-        with self._to_read("cannot be read") as reader:
-            found = reader.ask("SELECT position::bigint, mark::bigint FROM bookcore.calendar WHERE name = %s", (self.row,))
-        if not found:
+        heads = self.heads([self.row])
+        if not heads:
             raise self._gone()
-        return Place(*found[0])
+        return heads[self.row]
+
+    def heads(self, names: list[str]) -> dict[str, Place]:
+        """Return the places of the last records of several calendars, at one instant."""
+        ask = "SELECT position::bigint, mark::bigint, name::text FROM bookcore.calendar WHERE name = ANY(%s)"
+        with self._to_read("cannot be read") as reader:
+            return {name: Place(*place) for *place, name in reader.ask(ask, (names,))}
 
     def has_other_history(self, place: Place) -> bool:
         """See `SharedJournal.has_other_history`. A standby that lacks a record may only be behind."""
@@ -359,12 +364,6 @@ class PostgresJournal(SharedJournal):
         bounds, origin, first, mark, follows = found
         is_same = (bounds, first, origin) == (self.bounds, *self.origin)
         return is_same and mark != place.mark and not (mark is None and follows)
-
-    def heads(self, names: Sequence[str]) -> dict[str, Place]:
-        """Return the places of the last records of several calendars, at one instant."""
-        with self._to_read("cannot be read") as reader:
-            ask = "SELECT name, position::bigint, mark::bigint FROM bookcore.calendar WHERE name = ANY(%s)"
-            return {name: Place(*place) for name, *place in reader.execute(ask, (list(names),)).fetchall()}
 
     def _gone(self) -> JournalReplacedError:
         return JournalReplacedError(self.name, f"there is no calendar {self.row!r} any more")

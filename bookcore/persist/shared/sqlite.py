@@ -69,7 +69,7 @@ WHERE position >= ? ORDER BY position LIMIT ?
 _APPEND = """
 INSERT INTO change VALUES (?, ?, ?, max(?, coalesce((SELECT time FROM change WHERE position = ?), 0)))
 """
-_AT_ONCE = "PRAGMA busy_timeout = 0"
+_UNWAITING = "PRAGMA busy_timeout = 0"
 """Has a connection not wait for others, see `_patiently`."""
 _SIZES = """
 WITH newest AS (SELECT position, length(snapshot) AS size FROM checkpoint ORDER BY position DESC LIMIT 1)
@@ -158,7 +158,7 @@ class SqliteJournal(SharedJournal):
         """Make the tables unless they are there; refuse a database of others before anything is changed."""
         until = monotonic() + self._timeout
         is_made = self._is_made(connection, create)
-        connection.execute(_AT_ONCE)
+        connection.execute(_UNWAITING)
         (mode,) = _patiently(connection.execute, "PRAGMA journal_mode = WAL", until).fetchone()
         if mode != "wal":
             raise JournalError(self.name, f"cannot be shared: its journal mode stays {mode!r} (is it on a network disk?)")
@@ -374,7 +374,7 @@ class SqliteJournal(SharedJournal):
         check_snapshot(self.name, snapshot, self.most)
         self.read(place, 0)
         with self._told("no checkpoint was written"), closing(self._connect()) as connection:
-            connection.execute(_AT_ONCE)
+            connection.execute(_UNWAITING)
             _patiently(connection.execute, "BEGIN IMMEDIATE", monotonic() + self._timeout)
             connection.execute(_CHECKPOINT, {**place._asdict(), "snapshot": snapshot})
             connection.execute(_DROP, (keep,))
