@@ -331,6 +331,22 @@ def test_records_that_do_not_follow_are_found(damage: str, reason: str, address:
     assert all_rows(admin) == before
 
 
+def test_records_before_one_that_cannot_be_applied_count(address: str, admin: Any) -> None:
+    """Its checksum is right, and it is not what may come there: as of a program that is wrong."""
+    place = address.replace("berlin", "paris&tables=no")
+    with Calendar.open(place, follow=False) as calendar:
+        calendar.add_resource(Resource("room"))
+        calendar.load([BookingEvent("room", 1, 2, id="one")])
+        (record,) = admin.execute("SELECT record FROM bookcore.change WHERE position = 2").fetchone()
+        journal: Any = calendar._recorder.journal
+        journal.lock(1, journal.head(), 1)
+        journal.append(journal.head(), [record])
+    found = databases.check(place)
+    (fault,) = found.faults
+    assert "record 3" in str(fault)
+    assert (found.position, found.records) == (2, 2)
+
+
 def test_a_checkpoint_that_is_not_what_the_records_say_is_found(address: str, opened: Open, admin: Any) -> None:
     """Whole as a file, and of the right place, but of another calendar."""
     calendar = opened()
