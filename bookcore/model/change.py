@@ -115,8 +115,8 @@ class Extended(Change):
 
 
 @dataclass(frozen=True, slots=True)
-class Moved(Change):
-    """A booking changed its span or its resource and kept its id.
+class _Replacement:
+    """A booking before and after a change that keeps its id.
 
     ``was_indexed`` is what the indexes of bookings held of it before, ``indexed`` what they are to hold now; None: they ask
     their key functions.
@@ -129,13 +129,13 @@ class Moved(Change):
 
 
 @dataclass(frozen=True, slots=True)
-class Changed(Change):
-    """A booking got other fields or another quantity, and kept its id, its span and its resource. As `Moved`."""
+class Moved(_Replacement, Change):
+    """A booking changed its span or its resource and kept its id."""
 
-    before: BookingEvent
-    after: BookingEvent
-    was_indexed: tuple[tuple[str, Any], ...] | None = field(default=None, compare=False, repr=False)
-    indexed: tuple[tuple[str, Any], ...] | None = field(default=None, compare=False, repr=False)
+
+@dataclass(frozen=True, slots=True)
+class Changed(_Replacement, Change):
+    """A booking got other fields or another quantity, and kept its id, its span and its resource."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +192,8 @@ class Untagged(Change):
 
 
 @dataclass(frozen=True, slots=True)
-class IndexCreated(Change):
-    """An index over resources, or with ``of_bookings`` over bookings, was made; ``key`` says the value of each."""
+class _Index:
+    """An index over resources, or with ``of_bookings`` over bookings; ``key`` says the value of each."""
 
     name: str
     key: Callable[[Any], Any]
@@ -201,12 +201,13 @@ class IndexCreated(Change):
 
 
 @dataclass(frozen=True, slots=True)
-class IndexDropped(Change):
-    """An index is gone: the inverse of `IndexCreated`. Subscribers do not receive it."""
+class IndexCreated(_Index, Change):
+    """An index was made."""
 
-    name: str
-    key: Callable[[Any], Any]
-    of_bookings: bool = False
+
+@dataclass(frozen=True, slots=True)
+class IndexDropped(_Index, Change):
+    """An index is gone: the inverse of `IndexCreated`. Subscribers do not receive it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +231,7 @@ def inverse(change: Change) -> Change:
     return _INVERSE[type(change)](change)
 
 
-def _facts(change: ResourceAdded | ResourceRemoved) -> tuple[Any, ...]:
+def _facts(change: _Registration | _Index) -> tuple[Any, ...]:
     return tuple(getattr(change, each.name) for each in fields(change))
 
 
@@ -250,7 +251,7 @@ _INVERSE: dict[type[Change], Callable[[Any], Change]] = {
     CapacitySet: lambda c: CapacitySet(c.resource, c.before, c.capacity, c.follows),
     Tagged: lambda c: Untagged(c.resource, c.label),
     Untagged: lambda c: Tagged(c.resource, c.label),
-    IndexCreated: lambda c: IndexDropped(c.name, c.key, c.of_bookings),
-    IndexDropped: lambda c: IndexCreated(c.name, c.key, c.of_bookings),
+    IndexCreated: lambda c: IndexDropped(*_facts(c)),
+    IndexDropped: lambda c: IndexCreated(*_facts(c)),
     Reindexed: lambda c: Reindexed(c.resource, c.after, c.before),
 }
