@@ -127,22 +127,14 @@ class Registry:
 
         *or_standing*: if there is a resource of its class with its id, return the record of that.
         """
-        try:
-            if id is None:
+        if id is None:
+            why = "it has no id" if self.key is None else "the calendar's key makes no id of it"
+            with blaming(lambda exc: ResourceError(resource, f"{why} ({type(exc).__name__})")):
                 id = resource.id if self.key is None else self.key(resource)
-        except LACKING:
-            raise
-        except Exception as exc:
-            reason = "it has no id" if self.key is None else "the calendar's key makes no id of it"
-            raise ResourceError(resource, f"{reason} ({type(exc).__name__})") from exc
         if is_a(resource, type) and hasattr(type(id), "__get__"):  # the descriptor that its objects have for their ids
             raise ResourceError(resource, "it is a class: add objects of it")
-        try:
+        with blaming(lambda exc: ResourceError(resource, f"its id cannot be hashed ({type(exc).__name__})")):
             known = id in self.by_id
-        except LACKING:
-            raise
-        except Exception as exc:
-            raise ResourceError(resource, f"its id cannot be hashed ({type(exc).__name__})") from exc
         if id is None:
             raise ResourceError(resource, "its id is None")
         present = self.find(resource)
@@ -298,24 +290,13 @@ class Registry:
 
     def tag(self, record: ResourceRecord, *labels: Hashable) -> None:
         """Put labels on a resource, all or none. Raises: `QueryError`."""
-        tags = self.tags
-        bitmaps: list[Bitmap] = []
-        fresh = 0
-        label: Hashable = None
-        try:
+        bitmaps: dict[Hashable, Bitmap] = {}
+        with blaming(lambda exc: QueryError(label, f"cannot be used as a label ({type(exc).__name__})")):
             for label in labels:
-                bits = tags.get(label)
-                if bits is None:
-                    bits = tags[label] = Bitmap()
-                    fresh += 1
-                bitmaps.append(bits)
-        except Exception as exc:
-            for _ in range(fresh):  # the new labels are the last ones, and `popitem` runs none of their code
-                tags.popitem()
-            if is_a(exc, LACKING):
-                raise
-            raise QueryError(label, f"cannot be used as a label ({type(exc).__name__})") from exc
-        for bits in bitmaps:
+                bits = self.tags.get(label)
+                bitmaps[label] = Bitmap() if bits is None else bits
+            self.tags.update(bitmaps)
+        for bits in bitmaps.values():
             bits.add(record.number)
 
     def tag_all(self, numbers: Sequence[int], label: Hashable) -> None:
@@ -362,7 +343,8 @@ class Registry:
         Raises: `QueryError`.
         Complexity: O(number of distinct classes); with such a protocol O(resources in *within*).
         """
-        try:
+        # a protocol that is not a runtime protocol, or the class's own code
+        with blaming(lambda exc: QueryError(cls, "cannot be used as a class of resources")):
             if _is_about_objects(cls):
                 numbers = ordinals(within & self.everything.value())
                 return from_ordinals([number for number in numbers if isinstance(self.objects[number], cls)], self.size)
@@ -370,10 +352,6 @@ class Registry:
             for kind, bits in list(self.classes.items()):
                 if issubclass(kind, cls):
                     result |= bits.value()
-        except LACKING:
-            raise
-        except Exception as exc:  # a protocol that is not a runtime protocol, or the class's own code
-            raise QueryError(cls, "cannot be used as a class of resources") from exc
         return result & within
 
     def put_back(self, record: ResourceRecord, held: Iterable[tuple[str, Any]]) -> None:
