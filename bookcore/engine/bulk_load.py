@@ -42,14 +42,6 @@ FEW = 4
 """If there are more than this many resources for each event, the resources of the events are looked up one by one."""
 
 
-def load_events(state: CalendarState, events: list[Any]) -> bool:
-    """Add all events at once, or change nothing and return False. The calendar's lock is held."""
-    if len(events) < state.sizes.fewest:
-        return False
-    with garbage_paused():
-        return _load_columns(state, events)
-
-
 @contextmanager
 def garbage_paused(*, aged: bool = False) -> Iterator[None]:
     """Pause the cyclic garbage collector for the block, if it is enabled.
@@ -104,9 +96,10 @@ def add_resources(
             state.buffers.add(record)
 
 
-def _load_columns(state: CalendarState, events: list[Any]) -> bool:
-    """Do what `load_events` does, with the garbage collector paused."""
-    if not isinstance(state.store, SupportsLoad):
+@garbage_paused()
+def load_events(state: CalendarState, events: list[Any]) -> bool:
+    """Add all events at once, or change nothing and return False. The calendar's lock is held."""
+    if len(events) < state.sizes.fewest or not isinstance(state.store, SupportsLoad):
         return False
     ledger = state.ledger
     try:
@@ -233,16 +226,14 @@ def are_numbers(ids: Sequence[Any], seqs: Sequence[int]) -> bool:
 def _records(state: CalendarState, resources: list[Any]) -> tuple[DictionaryColumn, bool]:
     """Return the record of each event's resource, and whether every event refers to the registered object itself."""
     registry = state.registry
-    if FEW * len(resources) < registry.size:  # then a table of all resources costs more than looking up those of the events
-        needed = list(map(registry.record, resources))
-        own = all(map(is_, map(attrgetter("resource"), needed), resources))
-        return DictionaryColumn(registry.by_number, array("I", map(attrgetter("number"), needed))), own
-    try:
-        return DictionaryColumn(registry.by_number, places_in(registry.objects, resources)), True
-    except KeyError:
-        pass
-    looked_up = map(registry.record, resources)
-    return DictionaryColumn(registry.by_number, array("I", map(attrgetter("number"), looked_up))), False
+    if FEW * len(resources) >= registry.size:  # else a table of all resources costs more than looking up those of the events
+        try:
+            return DictionaryColumn(registry.by_number, places_in(registry.objects, resources)), True
+        except KeyError:
+            pass
+    found = list(map(registry.record, resources))
+    own = all(map(is_, map(attrgetter("resource"), found), resources))
+    return DictionaryColumn(registry.by_number, array("I", map(attrgetter("number"), found))), own
 
 
 def _are_exclusive(state: CalendarState, records: DictionaryColumn) -> bool:
