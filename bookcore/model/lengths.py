@@ -206,12 +206,7 @@ def is_too_far(exc: KeyTypeError) -> bool:
 
 def back(key: Any, length: Any) -> Any:
     """Return ``key - length``, or None, no bound, where the type has no keys so far out. Raises otherwise as `sooner`."""
-    try:
-        return key if key is None or length is None else _moved(key, length, False, True)
-    except KeyTypeError as exc:
-        if is_too_far(exc):
-            return None
-        raise
+    return _moved_or_none(key, length, False)
 
 
 def exactly_back(key: Any, length: Any) -> Any:
@@ -230,8 +225,12 @@ def exactly_back(key: Any, length: Any) -> Any:
 
 def ahead(key: Any, length: Any) -> Any:
     """Return ``key + length``, or None, no bound, where the type has no keys so far out. Raises otherwise as `later`."""
+    return _moved_or_none(key, length, True)
+
+
+def _moved_or_none(key: Any, length: Any, forward: bool) -> Any:
     try:
-        return key if key is None or length is None else _moved(key, length, True, True)
+        return key if key is None or length is None else _moved(key, length, forward, True)
     except KeyTypeError as exc:
         if is_too_far(exc):
             return None
