@@ -80,6 +80,7 @@ def load(
             seqs += values
         known: Any = records, starts, ends, seqs
         records, starts, ends, seqs = (old + list(new) for old, new in zip(known, added, strict=True))
+        starts, ends = _encoded(starts, ends) or (starts, ends)
     ranked = _ranked(starts, ends)
     if ranked is None:
         return _load_any(occupancy, closed, records, starts, ends, seqs)
@@ -195,27 +196,24 @@ def _groups(numbers: Sequence[int], size: int) -> list[list[int]]:
     return [group for group in groups if group]
 
 
-def _ranked(starts: Sequence[Any], ends: Sequence[Any]) -> tuple[list[Any], array[int], array[int]] | None:
-    """Return the distinct keys in order, and the ranks of the starts and the ends; None if keys hardly repeat.
-
-    The index then has few key objects, which are in the processor's cache: this halves the cost of a question about a random
-    resource. It is done only for keys of one type whose equal values are interchangeable (1 and 1.0 are not).
-    """
-    ranked = _ranked_columns(starts, ends)
-    if ranked is not None:
-        return ranked
+def _encoded(starts: Sequence[Any], ends: Sequence[Any]) -> list[DictionaryColumn] | None:
+    """Return both columns dictionary-encoded; None unless keys repeat, and are of one type whose equal values are alike."""
     kinds = set(map(type, starts))
     kinds.update(map(type, ends))
     if not kinds <= SHARED.keys() or len(kinds) > 1:
         return None
     if kinds == {datetime} and any(map(_fold, chain(starts, ends))):  # datetimes that differ in `fold` are equal
         return None
-    columns = dictionary_encode(starts, ends)
-    return None if columns is None else _ranked_columns(*columns)
+    return dictionary_encode(starts, ends)
 
 
-def _ranked_columns(starts: Sequence[Any], ends: Sequence[Any]) -> tuple[list[Any], array[int], array[int]] | None:
-    """Return what `_ranked` does, if both columns are dictionary-encoded with the same table, else None."""
+def _ranked(starts: Sequence[Any], ends: Sequence[Any]) -> tuple[list[Any], array[int], array[int]] | None:
+    """Return the distinct keys in order, and the ranks of the starts and the ends; None if keys hardly repeat.
+
+    The index then has few key objects, which are in the processor's cache: this halves the cost of a question about a random
+    resource. It is done only for columns that are dictionary-encoded with the same table, of keys of one type whose equal
+    values are interchangeable (1 and 1.0 are not). The caller of the store has encoded its columns where that pays.
+    """
     if not isinstance(starts, DictionaryColumn) or not isinstance(ends, DictionaryColumn) or starts.table is not ends.table:
         return None
     table = starts.table
