@@ -30,7 +30,8 @@ An addition finds its two chunks and leaves the rest for later (see `bookcore.in
 plain type that all keys in the index have: only of such keys is it certain that they can be compared later. Otherwise both
 entries are put in their places at once.
 
-The first spans with such keys *wait* in a list, until a question or a removal comes, or there are ``patience`` of them.
+The first spans with such keys *wait* in a list, added one by one or all at once, until a question or a removal comes, or
+there are ``patience`` of them.
 Then all chunks are made at once, which takes about half the time of as many additions to chunks.
 
     waiting       number start end  number start end ...        of all spans; no chunk has an entry
@@ -546,6 +547,24 @@ class OccupancyIndex:
             low, end_low = high, end_high
         fresh._settle_all()
         return fresh
+
+    def replace(
+        self, size: int, numbers: Sequence[int], starts: Sequence[Any], ends: Sequence[Any], shared: Iterable[Any] = ()
+    ) -> None:
+        """Replace everything by spans of which none is unbounded, given as columns. They wait if they are few.
+
+        *shared* are the distinct keys, if equal keys are one object. Complexity: O(m), or as `rebuild`.
+        """
+        kind, zone = _kind_of(chain(starts, ends))
+        if kind is None or len(numbers) >= self.patience:
+            self.rebuild(size, (starts, numbers), (ends, numbers), ())
+            return
+        fresh = self._empty(size, len(numbers))
+        fresh._append(Column(), Column())
+        fresh.kind, fresh.zone = kind, zone
+        fresh.shared = {key: key for key in shared}
+        fresh.waiting = list(chain.from_iterable(zip(numbers, starts, ends, strict=True)))
+        self._become(fresh)
 
     def rebuild_from(
         self, size: int, keys: Sequence[Any], starts: Sequence[array[int]], ends: Sequence[array[int]]

@@ -208,3 +208,23 @@ def test_a_load_whose_keys_fail_to_compare_changes_nothing() -> None:
         Moody.left = 0
         calendar.check()
         assert len(calendar) == 8
+
+
+@pytest.mark.parametrize("repeats", [True, False])
+def test_a_small_load_waits_for_the_first_question_about_all_resources(repeats: bool) -> None:
+    """As bookings that are made one by one do."""
+    calendar = Calendar()
+    for who in range(20):
+        calendar.add_resource(Resource(who))
+    spans = [(at // 20 * 30, at // 20 * 30 + 29) for at in range(400)]
+    calendar.load(BookingEvent(at % 20, low + (0 if repeats else at % 20), high) for at, (low, high) in enumerate(spans))
+    occupancy: Any = calendar._engine.state.store._occupancy  # type: ignore[attr-defined]
+    calendar.check()
+    assert len(occupancy) == 400 == len(occupancy.waiting) // 3
+    assert not calendar.is_available(3, 8, 20)
+    calendar.book(3, 1000, 1001)
+    assert len(occupancy.waiting) // 3 == 401
+    assert calendar.find_booked(1000, 1002).ids() == [3]
+    assert occupancy.waiting is None
+    assert len(calendar.find_available(0, 5000)) == 0
+    calendar.check()

@@ -98,12 +98,27 @@ class IndexMachine(RuleBasedStateMachine):
             [n for n, s, _ in rows if s is None],
         )
 
-    @rule()
-    def rebuild_by_key(self) -> None:
-        """Build it anew from those spans that are bounded, given key by key; forget the others."""
+    def bounded_rows(self) -> list[tuple[int, Any, Any]]:
+        """Forget the spans that are unbounded, and return the others, each with its ordinal."""
         held = {n: [span for span in spans if None not in span] for n, spans in self.naive.held.items()}
         self.naive.held = {number: spans for number, spans in held.items() if spans}
-        rows = [(number, *span) for number, spans in self.naive.held.items() for span in spans]
+        return [(number, *span) for number, spans in self.naive.held.items() for span in spans]
+
+    @rule(shares=st.booleans())
+    def replace(self, shares: bool) -> None:
+        """Build it anew from those spans that are bounded, in any order; if they are few, they wait."""
+        rows = self.bounded_rows()
+        numbers = [n for n, _, _ in rows]
+        starts, ends = ([self.keys((low, high))[side] for _, low, high in rows] for side in (0, 1))
+        size = max(self.index.size, max(numbers, default=-1) + 1)
+        self.index.replace(size, numbers, starts, ends, {*starts, *ends} if shares and type(self).make is int else ())
+        waits = self.index.kind is not None and len(rows) < self.index.patience
+        assert waits is (self.index.waiting is not None)
+
+    @rule()
+    def rebuild_by_key(self) -> None:
+        """Build it anew from those spans that are bounded, given key by key."""
+        rows = self.bounded_rows()
         ranks = sorted({key for _, start, end in rows for key in (start, end)})
         if rows:
             keys = [type(self).make(rank) for rank in ranks]

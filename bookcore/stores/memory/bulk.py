@@ -117,8 +117,11 @@ def _load_ranked(
         firsts = take(records.table, places)
     else:
         firsts = take(records, take(rows, begun))
-    bins = _bins(ranks, owners, len(keys)), _bins(end_ranks, owners, len(keys))
-    occupancy.rebuild_from(max(owners[-1] + 1, occupancy.size), keys, *bins)
+    size = max(owners[-1] + 1, occupancy.size)
+    if len(rows) < occupancy.patience:
+        occupancy.replace(size, owners, take(keys, ranks), take(keys, end_ranks), keys)
+    else:
+        occupancy.rebuild_from(size, keys, *(_bins(column, owners, len(keys)) for column in (ranks, end_ranks)))
     both = array(ranks.typecode, bytes(2 * len(rows) * ranks.itemsize))
     both[::2], both[1::2] = ranks, end_ranks
     for at in range(0, len(firsts), AT_ONCE):
@@ -165,7 +168,7 @@ def _load_any(
         if edges is None:
             return False
         built.append((records[rows[0]], edges, list(map(seqs.__getitem__, rows))))
-    occupancy.rebuild(max(size, occupancy.size), (starts, numbers), (ends, numbers), ())
+    occupancy.replace(max(size, occupancy.size), numbers, starts, ends)
     for record, span, held in built:
         record.state.fill(span, held)
     return True
