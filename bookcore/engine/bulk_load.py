@@ -28,7 +28,7 @@ from bookcore.engine.state import CalendarState
 from bookcore.index.column import SHARED
 from bookcore.index.dictionary_column import DictionaryColumn, are_spans, dictionary_encode, places_in
 from bookcore.model.change import Booked
-from bookcore.model.event import BookingEvent
+from bookcore.model.event import PUT, BookingEvent
 from bookcore.model.keys import OWN_KEYS, KeyFamily, is_one_kind, normal
 from bookcore.model.resource import Resource
 from bookcore.model.span import overlaps
@@ -134,14 +134,15 @@ def load_events(state: CalendarState, events: list[Any]) -> bool:
         if classes == {BookingEvent}:
             for event, seq, id, lock in zip(events, seqs, seqs if numbered else ids, locks, strict=True):
                 event._seq, event._id, event._lock, event._home = seq, id, lock, ledger
-        else:  # past all code of their classes
-            for setter, values in ((_set_seq, seqs), (_set_id, seqs if numbered else ids), (_set_lock, locks)):
-                _write(setter, events, values)
-            _write(_set_home, events, repeat(ledger))
+        else:
+            _write("_seq", events, seqs)
+            _write("_id", events, seqs if numbered else ids)
+            _write("_lock", events, locks)
+            _write("_home", events, repeat(ledger))
         for event in kept.values():
             event._lock = None
         if not own:
-            _write(_set_resource, events, map(attrgetter("resource"), records))
+            _write("_resource", events, map(attrgetter("resource"), records))
         state.end_load([Booked(event, number=event._seq) for event in events] if log.active else ())
     except BaseException:
         state.gate.torn = state.gate.waiting = True  # `state.loading` names what to undo
@@ -193,14 +194,11 @@ def columns_of(state: CalendarState, events: list[Any]) -> Columns | None:
 
 _low_of = itemgetter(0)
 _zone_of, _fold_of = map(attrgetter, ("tzinfo", "fold"))
-_slots: Any = BookingEvent  # to a type checker, a slot of a class is its value and not the descriptor
-_set_seq, _set_id, _set_lock = _slots._seq.__set__, _slots._id.__set__, _slots._lock.__set__
-_set_resource, _set_home = _slots._resource.__set__, _slots._home.__set__
 
 
-def _write(setter: Callable[[Any, Any], None], events: list[Any], values: Iterable[Any]) -> None:
-    """Set a slot of every event, in C."""
-    deque(map(setter, events, values), maxlen=0)
+def _write(slot: str, events: list[Any], values: Iterable[Any]) -> None:
+    """Set a slot of every event, in C, past all code of its class."""
+    deque(map(PUT[slot], events, values), maxlen=0)
 
 
 def _ids(state: CalendarState, events: list[Any]) -> Sequence[Any] | None:

@@ -133,7 +133,7 @@ def _frozen(slot: str, doc: str) -> Any:
     def write(self: Any, value: Any) -> None:
         if _is_booked(self):
             raise AssignmentError(self, slot[1:], "the event has been booked; see Calendar.move and Calendar.change")
-        _PUT[slot](self, value)
+        PUT[slot](self, value)
 
     return property(attrgetter(slot), write, doc=doc)
 
@@ -150,7 +150,7 @@ def _is_booked(event: Any) -> bool:
 def _set_field(self: Any, name: str, value: Any) -> None:
     """Assign an attribute of a subclass of `BookingEvent`; fields only before the event is booked."""
     # as few calls as there can be: this runs for every field of every event that a constructor of the program's own makes
-    put = _PUT.get(name)
+    put = PUT.get(name)
     if put is None:
         try:
             booked = _seq_of(self) is not None
@@ -211,7 +211,7 @@ class BookingEvent(_EventFields):
         cls._computed = _computed(cls)
         for name in _OWN.intersection(_slots_of(cls)):  # `@dataclass(slots=True)` makes slots for inherited fields too
             delattr(cls, name)
-        cls._puts = {name: _PUT[f"_{name}"] for name in _OWN if getattr(cls, name) is getattr(BookingEvent, name)}
+        cls._puts = {name: PUT[f"_{name}"] for name in _OWN if getattr(cls, name) is getattr(BookingEvent, name)}
         # not in this class, where it would make each booking without fields slower
         if cls.__setattr__ is object.__setattr__:
             cls.__setattr__ = _set_field  # type: ignore[method-assign]
@@ -336,10 +336,10 @@ class BookingEvent(_EventFields):
 _assign = object.__setattr__
 _slots: Any = BookingEvent  # to a type checker, a slot of a class is its value and not the descriptor
 _seq_of = _slots._seq.__get__
-_PUT: dict[str, Any] = {slot: getattr(_slots, slot).__set__ for slot in BookingEvent.__slots__}
+PUT: dict[str, Any] = {slot: getattr(_slots, slot).__set__ for slot in BookingEvent.__slots__}
 """The functions that write the slots of an event, past all code of its class."""
 _put_resource, _put_start, _put_end, _put_id, _put_quantity, _put_fields, _put_seq, _put_lock, _put_home = (
-    _PUT[slot] for slot in ("_resource", "_start", "_end", "_id", "_quantity", "_fields", "_seq", "_lock", "_home")
+    PUT[slot] for slot in ("_resource", "_start", "_end", "_id", "_quantity", "_fields", "_seq", "_lock", "_home")
 )
 
 NO_FIELDS = frozenset(name for name, value in vars(BookingEvent).items() if isinstance(value, property))
