@@ -219,7 +219,7 @@ class Log:
                         try:
                             subscription.callback(change)
                         except Exception as exc:
-                            _report(subscription.callback, exc)
+                            _report("a subscriber failed: %s", brief(subscription.callback), exc=exc)
                 # no call comes between these, so Ctrl-C does not either
                 self.told, self._place = number, 0
                 outbox.popleft()
@@ -251,7 +251,11 @@ class Log:
                 continue
             self._left = max(self._left, until)
             self.remind()
-            _report_waiting(subscription.callback)
+            _report(
+                "a subscriber has not returned for %g s, and may be waiting for a call that waits for it: %s; the call now "
+                "returns before its changes have been delivered",
+                PATIENCE, brief(subscription.callback),
+            )  # fmt: skip
             return False
         return True
 
@@ -310,19 +314,8 @@ def deliver_after(call: Callable[[*Ts], T], *args: *Ts) -> T:
         deliver_all()
 
 
-def _report_waiting(subscriber: Callable[[Change], Any]) -> None:
-    """Log that a call waits for a subscriber no longer."""
+def _report(message: str, *facts: object, exc: Exception | None = None) -> None:
+    """Log an error of a subscriber. Without a logging configuration, Python prints errors to stderr."""
     import logging
 
-    logging.getLogger("bookcore").error(
-        "a subscriber has not returned for %g s, and may be waiting for a call that waits for it: %s; the call now returns "
-        "before its changes have been delivered",
-        PATIENCE, brief(subscriber),
-    )  # fmt: skip
-
-
-def _report(subscriber: Callable[[Change], Any], exc: Exception) -> None:
-    """Log an exception of a subscriber as an error. Without a logging configuration, Python prints errors to stderr."""
-    import logging
-
-    logging.getLogger("bookcore").error("a subscriber failed: %s", brief(subscriber), exc_info=exc)
+    logging.getLogger("bookcore").error(message, *facts, exc_info=exc)
