@@ -79,36 +79,10 @@ class CalendarState:
     """The parts of one calendar, and `commit`."""
 
     __slots__ = (
-        "_apply",
-        "_awaited",
-        "_refusals",
-        "begun",
-        "booking_indexes",
-        "bounds",
-        "buffers",
-        "change",
-        "closed",
-        "closures",
-        "counted",
-        "event_type",
-        "expiry",
-        "gate",
-        "holds",
-        "home",
-        "hours",
-        "indexed",
-        "keys",
-        "ledger",
-        "loading",
-        "log",
-        "registry",
-        "repairable",
-        "resizing",
-        "rules",
-        "sizes",
-        "store",
-        "told_as",
-    )
+        "_apply", "_awaited", "_refusals", "begun", "booking_indexes", "bounds", "buffers", "change", "closed", "closures",
+        "counted", "event_type", "expiry", "gate", "holds", "home", "hours", "indexed", "keys", "ledger", "loading", "log",
+        "registry", "repairable", "resizing", "rules", "sizes", "store", "told_as",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -345,16 +319,20 @@ class CalendarState:
         self.holds.forget(event._id)
 
     def _event_places(self, event: BookingEvent, held: Any) -> Any:
-        """Ask the indexes of bookings where the values of an event belong; key functions may ask the calendar meanwhile."""
+        """Ask the indexes of bookings where the values of an event belong."""
         indexes = self.booking_indexes
         if not indexes:
             return ()
         seq: Any = event._seq
         if self.indexed is None:  # else a change that was cut off is being undone
             self.indexed = indexes.values_of(seq)
+        return self._as_deciding(indexes.places, seq, event, held)
+
+    def _as_deciding(self, call: Callable[[*Ts], T], *args: *Ts) -> T:
+        """Call what runs key functions, which may ask the calendar: nothing has been changed yet."""
         mode, self.gate.mode = self.gate.mode, DECIDING
         try:
-            return indexes.places(seq, event, held)
+            return call(*args)
         finally:
             self.gate.mode = mode
 
@@ -467,11 +445,9 @@ class CalendarState:
             self.registry.tag(record, *change.labels)
 
     def _places(self, record: ResourceRecord) -> Any:
-        """Call the key functions of the indexes, which may ask the calendar: nothing has been changed yet."""
-        self.gate.mode = DECIDING
+        """Ask the indexes of resources where the values of a resource belong."""
         indexes = self.registry.indexes
-        places = indexes.places(record.number, record.resource) if indexes else ()
-        self.gate.mode = CHANGING
+        places = self._as_deciding(indexes.places, record.number, record.resource) if indexes else ()
         self.begun = True
         return places
 
@@ -567,13 +543,12 @@ class CalendarState:
         self.registry.untag(self.record_of_resource(change.resource), change.label)
 
     def _index_created(self, change: changes.IndexCreated) -> None:
-        self.gate.mode = DECIDING  # as in `_places`
         items: Iterable[tuple[Any, Any]]
         if change.of_bookings:
             items = ((event._seq, event) for event in self.ledger.all())
         else:
             items = ((record.number, record.resource) for record in self.registry.in_order())
-        self.indexes_of(change).create(change.name, change.key, items)
+        self._as_deciding(self.indexes_of(change).create, change.name, change.key, items)
 
     def _index_dropped(self, change: changes.IndexDropped) -> None:
         self.indexes_of(change).by_name.pop(change.name, None)
