@@ -20,7 +20,7 @@ from itertools import chain, filterfalse, islice, pairwise
 from operator import is_, itemgetter
 from typing import Any, TypeAlias
 
-from bookcore.model.errors import LACKING, InvalidKeyError, KeyTypeError, QueryError, brief_key
+from bookcore.model.errors import LACKING, InvalidKeyError, KeyTypeError, QueryError, blaming, brief_key
 from bookcore.model.keys import KeyFamily, incomparable
 
 REMEMBERED = 10_000
@@ -91,13 +91,9 @@ class Holds:
         self.family.point(until)
         if self.clock is None:  # then holds run out only by `Calendar.apply`
             return None
-        try:
+        with blaming(lambda exc: KeyTypeError(until, f"cannot be compared with other deadlines ({type(exc).__name__})")):
             high = bisect_right(self.deadlines, until, self.passed, key=_deadline_of)
             low = bisect_left(self.deadlines, until, self.passed, high, key=_deadline_of)
-        except LACKING:
-            raise
-        except Exception as exc:
-            raise KeyTypeError(until, f"cannot be compared with other deadlines ({type(exc).__name__})") from exc
         at = bisect_right(self.deadlines, seq, low, high, key=_number_of)
         if at > low and self.deadlines[at - 1][1] == seq and self.deadlines[at - 1][0] is until:
             return None  # it is still in the list: a confirmation or a release is being undone
