@@ -25,7 +25,6 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from bookcore.engine.bulk_load import load_events, suspects
 from bookcore.engine.first_come import Late, find_late
-from bookcore.engine.ledger import Ledger
 from bookcore.engine.log import Subscription, facts_of, restore_facts
 from bookcore.engine.making import changed_event, check_event, field_reader, make_event
 from bookcore.engine.opening_hours import suits
@@ -336,8 +335,7 @@ class Engine:
     def remove_booking(self, event_or_id: Any) -> BookingEvent:
         """See `Calendar.remove_booking`."""
         state = self.state
-        seq = self._find(event_or_id)
-        event = _event_of(state.ledger, event_or_id, seq)
+        seq, event = self._find(event_or_id)
         state.commit(state.release_of(seq, event))
         return event
 
@@ -399,15 +397,17 @@ class Engine:
     def confirm(self, event_or_id: Any) -> BookingEvent:
         """See `Calendar.confirm`."""
         state = self.state
-        ledger, holds = state.ledger, state.holds
-        seq = self._find(event_or_id)
-        event = _event_of(ledger, event_or_id, seq)
-        if seq in holds.until:
-            state.commit(changes.Confirmed(event, holds.until[seq]))
+        until = state.holds.until
+        seq, event = self._find(event_or_id)
+        if seq in until:
+            state.commit(changes.Confirmed(event, until[seq]))
         return event
 
-    def _find(self, event_or_id: Any) -> int:
-        """Return the number of an active booking. Raises: `HoldExpiredError` if it was a hold, else as `Ledger.find`."""
+    def _find(self, event_or_id: Any) -> tuple[int, BookingEvent]:
+        """Return the number and the event of an active booking: the object that the caller gave, unless that was an id.
+
+        Raises: `HoldExpiredError` if it was a hold, else as `Ledger.find`.
+        """
         state = self.state
         ledger, holds = state.ledger, state.holds
         until = None
@@ -418,7 +418,7 @@ class Engine:
                 pass
             self._tick()
         try:
-            return ledger.find(event_or_id)
+            seq = ledger.find(event_or_id)
         except BookcoreError:
             here = not is_a(event_or_id, BookingEvent) or getattr(event_or_id, "_home", None) is ledger
             ran_out = until if until is not None or not here else holds.expired.get(_id_of(event_or_id))
@@ -426,15 +426,15 @@ class Engine:
                 now = None if holds.clock is None else holds.now(state.told_as)
                 raise HoldExpiredError(event_or_id, ran_out, now) from None
             raise
+        return seq, event_or_id if issubclass(type(event_or_id), BookingEvent) else ledger.event(seq)
 
     def extend(self, event_or_id: Any, ttl: Any, until: Any) -> BookingEvent:
         """See `Calendar.extend`."""
         state = self.state
-        ledger, holds = state.ledger, state.holds
+        holds = state.holds
         if (ttl is None) is (until is UNSET):
             raise QueryError(ttl, "extend takes either ttl (a length) or until (an instant, or None for no deadline)")
-        seq = self._find(event_or_id)
-        event = _event_of(ledger, event_or_id, seq)
+        seq, event = self._find(event_or_id)
         if seq not in holds.until:
             raise QueryError(event, "is confirmed, so it has no deadline to extend")
         before = holds.until[seq]
@@ -454,8 +454,8 @@ class Engine:
         """See `Calendar.move`."""
         state = self.state
         ledger = state.ledger
-        seq = self._find(event_or_id)
-        old, source = ledger.event(seq), ledger.record(seq)
+        seq, old = self._find(event_or_id)
+        source = ledger.record(seq)
         target = source if resource is UNSET else state.registry.record(resource)
         new = old._with(
             resource=target.resource,
@@ -482,8 +482,8 @@ class Engine:
         removed = _names(remove)
         if quantity is UNSET and not (removed or fields.keys() - {"fields"} or unpacked(state.event_type, fields)):
             raise QueryError(event_or_id, "change takes quantity=..., fields or remove=...: nothing was given to change")
-        seq = self._find(event_or_id)
-        old, record = state.ledger.event(seq), state.ledger.record(seq)
+        seq, old = self._find(event_or_id)
+        record = state.ledger.record(seq)
         units = old._quantity if quantity is UNSET else check_quantity(quantity)
         return self._change(old, record, changed_event(old, units, fields, removed), by_bookings_alone=False)
 
@@ -529,8 +529,8 @@ class Engine:
         state = self.state
         if state.closed:
             raise InvalidSpanError(at, at, "with bounds '[]' both parts would hold the key they are split at")
-        seq = self._find(event_or_id)
-        event, record = state.ledger.event(seq), state.ledger.record(seq)
+        seq, event = self._find(event_or_id)
+        record = state.ledger.record(seq)
         point = None if at is None else state.keys.point(at)
         low, high = normal(event._start), normal(event._end)
         if point is None or (low is not None and not low < point) or (high is not None and not point < high):
@@ -881,12 +881,6 @@ def _names(remove: Any) -> list[str]:
     if None in names:
         raise QueryError(remove, "remove is an iterable of names of fields: remove=[...]")
     return [name for name in names if name is not None]
-
-
-def _event_of(ledger: Ledger, event_or_id: Any, seq: int) -> BookingEvent:
-    """Return the event of booking *seq*: the object that the caller gave, unless that was an id."""
-    event: BookingEvent = event_or_id if issubclass(type(event_or_id), BookingEvent) else ledger.event(seq)
-    return event
 
 
 def _id_of(event_or_id: Any) -> Any:
