@@ -5,7 +5,7 @@ The store decides, from its index if it has one. A booking is in the way where i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bookcore.engine.ledger import Ledger
@@ -84,14 +84,12 @@ class Bookings:
 
         The booking with number *ignored* is left out.
         """
-        overlapping = self._store.overlapping
-        if ignored is None:
-            return generic.blocking_rows(overlapping, record, low, high, self._closed, quantity)
 
-        def others(record: ResourceRecord, low: Any, high: Any) -> list[Row]:
-            return [row for row in overlapping(record, low, high) if row[2] != ignored]
+        def overlapping(record: ResourceRecord, low: Any, high: Any) -> Sequence[Row]:
+            rows = self._store.overlapping(record, low, high)
+            return rows if ignored is None else [row for row in rows if row[2] != ignored]
 
-        return generic.blocking_rows(others, record, low, high, self._closed, quantity)
+        return generic.blocking_rows(overlapping, record, low, high, self._closed, quantity)
 
     def nearness(self, record: ResourceRecord, low: Any, high: Any, row: Row) -> str:
         """Return how a message goes on that tells of a row in the way: "" if it overlaps the span, else which buffers."""

@@ -18,7 +18,7 @@ that, nothing is decided here, and the caller books the events one by one.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from operator import attrgetter, lt
 from typing import Any, NamedTuple
@@ -52,13 +52,9 @@ def find_late(state: CalendarState, events: list[Any]) -> list[Late] | None:
     numbers, table = columns.records.places, columns.records.table
     starts, ends = columns.spans
     lows, highs = (keys.places if isinstance(keys, DictionaryColumn) else keys for keys in (starts, ends))
-    places_of: dict[int, list[int]] = {}
+    places_of: defaultdict[int, list[int]] = defaultdict(list)
     for place, number in enumerate(numbers):
-        places = places_of.get(number)
-        if places is None:
-            places_of[number] = [place]
-        else:
-            places.append(place)
+        places_of[number].append(place)
     unsure = {numbers[place] for place in _shared(state, ids)}
     unsure.update(
         number

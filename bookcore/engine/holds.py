@@ -15,9 +15,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Hashable, Iterable
-from functools import partial
-from itertools import chain, filterfalse, islice, pairwise
-from operator import is_, itemgetter
+from itertools import chain, islice, pairwise
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from bookcore.model.errors import LACKING, InvalidKeyError, KeyTypeError, QueryError, blaming, brief_key
@@ -32,7 +31,6 @@ Due: TypeAlias = tuple[Any, int]
 _MISSING: Any = object()
 _deadline_of = itemgetter(0)
 _number_of = itemgetter(1)
-_is_none = partial(is_, None)
 
 
 class Holds:
@@ -51,7 +49,8 @@ class Holds:
 
     def _held(self) -> Iterable[Any]:
         """Return all deadlines that a new one may be compared with, here or in a calendar that has a clock."""
-        return chain(map(_deadline_of, self.deadlines[self.passed :]), filterfalse(_is_none, self.until.values()))
+        known = chain(map(_deadline_of, self.deadlines[self.passed :]), self.until.values())
+        return (until for until in known if until is not None)
 
     def check_clock(self, where: object) -> None:
         """Raise `QueryError` if bookings read from *where* are held until a deadline, and there is no clock. O(holds)."""

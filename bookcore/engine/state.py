@@ -901,7 +901,10 @@ class CalendarState:
     def _keys_held(self) -> Iterator[Any]:
         """Remove the hidden rows, and yield all keys that the calendar holds, in index form."""
         self.vacuum()
-        yield from self._keys_unchanged()
+        for record in self.registry.in_order():
+            for row in self.store.overlapping(record, None, None) if record.active_count else ():
+                yield from (key for key in row[:2] if key is not None)
+        yield from self._keys_of_closures()
 
     # -- looking up --------------------------------------------------------------------------------
 
@@ -990,13 +993,6 @@ class CalendarState:
         for key in (*keys, *self._keys_of_closures()):
             if not self.keys.knows(key):
                 raise AssertionError(f"key {key!r} is held, and its kind is not known")
-
-    def _keys_unchanged(self) -> Iterator[Any]:
-        """Yield all keys of active bookings and closures, in index form."""
-        for record in self.registry.in_order():
-            for row in self.store.overlapping(record, None, None) if record.active_count else ():
-                yield from (key for key in row[:2] if key is not None)
-        yield from self._keys_of_closures()
 
     def _keys_of_closures(self) -> Iterator[Any]:
         for closure in self.closures.by_id.values():
