@@ -124,7 +124,9 @@ def load_events(state: CalendarState, events: list[Any]) -> bool:
             }
         if not state.load(records, *spans, seqs, None if numbered else ids, kept):
             return False
-    except Exception:  # nothing has changed; booking one by one meets the same error and translates it
+    except Exception:  # booking one by one meets the same error and translates it
+        if state.gate.torn:
+            state.gate.settle()
         return False
     try:
         log = state.log

@@ -345,8 +345,6 @@ class Engine:
         state = self.state
         if load_events(state, rows):
             return len(rows)
-        if state.gate.torn:
-            state.gate.settle()
         if len(rows) >= state.sizes.fewest:
             state.undoing(False, self._book_each, suspects(state, rows, self.examine))
         state.undoing(True, self._book_each, enumerate(rows))  # the first event that cannot be added raises
@@ -606,8 +604,6 @@ class Engine:
         places = {each.position for each in late}
         booked = [event for place, event in enumerate(events) if place not in places] if late else events
         if not load_events(state, booked):
-            if state.gate.torn:
-                state.gate.settle()
             return None
         refused = [Refusal(requests[each.position][0], self._refusal(events[each.position], first, each)) for each in late]
         return Report(tuple(booked), tuple(refused))

@@ -178,9 +178,8 @@ class Gate:
     """The lock, its counters, and the open block. `ask` is for questions, `run` for commands.
 
     ``tick`` is called with the lock held, if ``waiting``; ``settle``, if ``torn``; ``undo`` with a block that is lost.
-    ``finish`` is called after the lock has been released, with the exception that ended the call, or None, and the
-    number of its last change, or 0. It also gets whether the call waits for the journal,
-    as commands do.
+    ``finish`` is called after the lock has been released, with the exception that ended the call, or None, the number of its
+    last change, or 0, and whether the call waits for the journal, as commands do.
     """
 
     __slots__ = (
