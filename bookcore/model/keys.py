@@ -314,11 +314,8 @@ class KeyFamily:
             if not (not high < low if self.closed else bool(low < high)):
                 raise InvalidSpanError(start, end, "the end lies before the start" if self.closed else "")
             return low, high
-        if start is not None:
-            return self._key(start, start, end)[0], None
-        if end is not None:
-            return None, self._key(end, start, end)[0]
-        return None, None
+        low, high = (None if key is None else self._key(key, start, end)[0] for key in (start, end))
+        return low, high
 
     def point(self, key: Any) -> Any:
         """Return one key in index form, or raise as `admit` does."""
