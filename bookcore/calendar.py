@@ -34,8 +34,8 @@ from bookcore.model.generic import Bounds, E, Generic, Id, IfExists, K, R, Regis
 from bookcore.model.keys import StatedKeys
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.report import Report
-from bookcore.model.resource import Resource
-from bookcore.model.term import All, And, Available, Tagged, Term, as_term, check_quantity, opposite
+from bookcore.model.resource import Resource, check_quantity
+from bookcore.model.term import All, And, Available, Tagged, Term, as_term, opposite
 from bookcore.model.timeouts import check_timeout
 from bookcore.model.typecheck import is_a, is_async, plain_text
 from bookcore.query import listing

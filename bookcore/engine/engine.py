@@ -57,8 +57,7 @@ from bookcore.model.event import BookingEvent, unpacked
 from bookcore.model.keys import incomparable, normal
 from bookcore.model.lengths import is_movable, later
 from bookcore.model.report import Refusal, Report
-from bookcore.model.resource import check_capacity, shows_capacity
-from bookcore.model.term import check_quantity
+from bookcore.model.resource import check_quantity, shows_capacity
 from bookcore.model.typecheck import is_a, is_async, plain_text
 from bookcore.stores.record import ResourceRecord
 
@@ -675,7 +674,7 @@ class Engine:
         state = self.state
         self._tick()
         record = state.registry.record(resource)
-        capacity = check_capacity(capacity)
+        capacity = check_quantity(capacity, "capacity")
         if capacity != record.capacity:
             follows = shows_capacity(record.resource, record.capacity)
             state.commit(changes.CapacitySet(record.resource, capacity, record.capacity, follows))

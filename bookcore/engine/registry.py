@@ -36,7 +36,7 @@ from bookcore.model.errors import (
 )
 from bookcore.model.lengths import is_nothing, wrong_with
 from bookcore.model.numpy_scalars import python_number
-from bookcore.model.resource import Resource, check_capacity
+from bookcore.model.resource import Resource, check_quantity
 from bookcore.model.typecheck import is_a
 from bookcore.stores.record import ResourceRecord
 
@@ -163,7 +163,7 @@ class Registry:
         for name, length in ("before", before), ("after", after):
             if length is not None and (wrong := wrong_with(length)):
                 raise ResourceError(resource, f"its {name} is {brief_key(length)}, {wrong}")
-        units = check_capacity(1 if capacity is None else capacity)
+        units = check_quantity(1 if capacity is None else capacity, "capacity")
         before, after = (None if is_nothing(length) else length for length in (before, after))
         return ResourceRecord(id, resource, self.size, units, before, after)
 

@@ -166,9 +166,9 @@ def overwrite(resource: Resource, name: str, value: Any) -> None:
         object.__setattr__(resource, name, value)
 
 
-def check_capacity(capacity: object) -> int:
-    """Return *capacity* as an int of Python. Raises: `InvalidQuantityError` unless it is a whole number of at least 1."""
-    units = python_int(capacity)
+def check_quantity(quantity: object, what: str = "quantity") -> int:
+    """Return a quantity as an int of Python. Raises: `InvalidQuantityError` unless it is a whole number of at least 1."""
+    units = python_int(quantity)
     if units is None or units < 1:
-        raise InvalidQuantityError(capacity, "capacity")
+        raise InvalidQuantityError(quantity, what)
     return units

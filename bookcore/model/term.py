@@ -14,9 +14,8 @@ from types import GeneratorType
 from typing import Any
 
 from bookcore.model.closure import Closure
-from bookcore.model.errors import LACKING, InvalidQuantityError, QueryError, blaming, brief, brief_text
+from bookcore.model.errors import LACKING, QueryError, blaming, brief, brief_text
 from bookcore.model.event import BookingEvent
-from bookcore.model.numpy_scalars import python_int
 from bookcore.model.typecheck import is_a
 
 DEAR = 3
@@ -397,11 +396,3 @@ def _id_of(item: Any, calendar: Any) -> Any:
     if nested:
         raise QueryError(item, "is no id here, but has resources in it: several are given as a list of their own")
     return id
-
-
-def check_quantity(quantity: Any) -> int:
-    """Return *quantity* as an int of Python. Raises: `InvalidQuantityError` unless it is a whole number of at least 1."""
-    units = python_int(quantity)
-    if units is None or units < 1:
-        raise InvalidQuantityError(quantity)
-    return units

@@ -14,7 +14,7 @@ from bookcore.engine.state import CalendarState
 from bookcore.index.span_algebra import Place, as_keys, as_places, complement, in_order, intersection
 from bookcore.model.errors import InvalidSpanError
 from bookcore.model.explanation import Cause, Explanation, State
-from bookcore.model.term import check_quantity
+from bookcore.model.resource import check_quantity
 from bookcore.query.listing import window
 from bookcore.stores import generic
 from bookcore.stores.protocol import Row

@@ -34,7 +34,8 @@ from bookcore.model.errors import InvalidSpanError, KeyTypeError, QueryError, bl
 from bookcore.model.keys import normal
 from bookcore.model.lengths import day_of, ends_apart, exactly_back, is_too_far, later, wrong_with
 from bookcore.model.numpy_scalars import python_int
-from bookcore.model.term import All, And, as_term, check_quantity
+from bookcore.model.resource import check_quantity
+from bookcore.model.term import All, And, as_term
 from bookcore.model.window import Window
 from bookcore.query import listing
 from bookcore.query.best_fit import distance, windows_back

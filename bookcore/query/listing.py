@@ -12,7 +12,7 @@ from bookcore.index.bitmap import ordinals
 from bookcore.model.closure import Closure
 from bookcore.model.errors import BookcoreError, QueryError, UnknownBookingError, blaming
 from bookcore.model.event import BookingEvent
-from bookcore.model.term import check_quantity
+from bookcore.model.resource import check_quantity
 from bookcore.model.window import Window
 from bookcore.stores.protocol import Row
 from bookcore.stores.record import ResourceRecord
