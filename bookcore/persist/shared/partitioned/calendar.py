@@ -5,19 +5,22 @@
     about all             each partition; counts are added, lists are merged
     about several         a `JointTransaction` of their partitions
 
-Each partition is a `Calendar`, which documents the calls. Their signatures are the same here, and many are passed on;
-what makes no sense here is refused by name.
+Each partition is a `Calendar`, which documents the calls. Their signatures are the same here, and of a call that is only
+passed on there is nothing else, see `_passed_on`; what makes no sense here is refused by name.
 """
+
+# of a call that is passed on there is no body:
+# mypy: disable-error-code="empty-body"
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from functools import partial
+from functools import partial, wraps
 from operator import attrgetter, itemgetter
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 from weakref import ref
 
 from bookcore.engine.engine import UNSET
@@ -72,6 +75,23 @@ REFUSED = {
     "salvaged": "a database is repaired by its own means",
 }
 """Calls of `Calendar` that are not here, and what is done in place of them."""
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _passed_on(by: Callable[..., Any]) -> Callable[[F], F]:
+    """Return a decorator that makes a call of a signature: it calls *by* with its name and its arguments."""
+
+    def decorate(signature: F) -> F:
+        name = signature.__name__
+
+        @wraps(signature)
+        def call(self: PartitionedCalendar, /, *args: Any, **options: Any) -> Any:
+            return by(self, name, *args, **options)
+
+        call.__doc__ = f"See `Calendar.{name}`."
+        return cast("F", call)
+
+    return decorate
 
 
 class PartitionedCalendar:
@@ -162,11 +182,11 @@ class PartitionedCalendar:
             raise TransactionError(f"the open transaction is not about {what}: {way}")
         return part
 
-    def _ask(self, name: str, resource: Any, /, *args: Any, **options: Any) -> Any:
+    def _ask(self, name: str, /, resource: Any, *args: Any, **options: Any) -> Any:
         """Call a method of the partition of a resource that asks."""
         return getattr(self._of_resource(resource).calendar, name)(resource, *args, **options)
 
-    def _tell(self, name: str, resource: Any, /, *args: Any, **options: Any) -> Any:
+    def _tell(self, name: str, /, resource: Any, *args: Any, **options: Any) -> Any:
         """Call a method of the partition of a resource that changes something."""
         return getattr(self._told(self._of_resource(resource)).calendar, name)(resource, *args, **options)
 
@@ -191,7 +211,7 @@ class PartitionedCalendar:
                 break
         return self._of_resource(booking._resource) if is_event else self.parts[0]
 
-    def _on_booking(self, name: str, event_or_id: Any, /, *args: Any, **options: Any) -> Any:
+    def _on_booking(self, name: str, /, event_or_id: Any, *args: Any, **options: Any) -> Any:
         """Call a method of the partition that has a booking."""
 
         def call(part: Part) -> Any:
@@ -256,26 +276,16 @@ class PartitionedCalendar:
         """See `Calendar.resources`: those of the partitions that it holds."""
         return PartitionedSelection(self, [part.calendar.resources for part in self.parts])
 
-    def set_capacity(self, resource: Any, capacity: int) -> None:
-        """See `Calendar.set_capacity`."""
-        self._tell("set_capacity", resource, capacity)
-
-    def tag(self, resource: Any, *labels: Hashable) -> None:
-        """See `Calendar.tag`."""
-        self._tell("tag", resource, *labels)
-
-    def untag(self, resource: Any, *labels: Hashable) -> None:
-        """See `Calendar.untag`."""
-        self._tell("untag", resource, *labels)
-
-    def tags_of(self, resource: Any) -> frozenset[Hashable]:
-        """See `Calendar.tags_of`."""
-        found: frozenset[Hashable] = self._ask("tags_of", resource)
-        return found
-
-    def reindex(self, resource: Any) -> None:
-        """See `Calendar.reindex`."""
-        self._tell("reindex", resource)
+    @_passed_on(_tell)
+    def set_capacity(self, resource: Any, capacity: int) -> None: ...
+    @_passed_on(_tell)
+    def tag(self, resource: Any, *labels: Hashable) -> None: ...
+    @_passed_on(_tell)
+    def untag(self, resource: Any, *labels: Hashable) -> None: ...
+    @_passed_on(_ask)
+    def tags_of(self, resource: Any) -> frozenset[Hashable]: ...
+    @_passed_on(_tell)
+    def reindex(self, resource: Any) -> None: ...
 
     def places(self, ids: Sequence[Any]) -> list[int]:
         """Return numbers that are in the order of registration of the resources with these ids."""
@@ -486,28 +496,18 @@ class PartitionedCalendar:
             elif number not in self._by_number:
                 raise PartitionNotHeldError(self.name, item, (number,), self.held)
 
-    def remove_booking(self, event_or_id: Hashable) -> Any:
-        """See `Calendar.remove_booking`."""
-        return self._on_booking("remove_booking", event_or_id)
-
-    def confirm(self, event_or_id: Hashable) -> Any:
-        """See `Calendar.confirm`."""
-        return self._on_booking("confirm", event_or_id)
-
-    def extend(self, event_or_id: Hashable, *, ttl: Any = None, until: Any = UNSET) -> Any:
-        """See `Calendar.extend`."""
-        return self._on_booking("extend", event_or_id, ttl=ttl, until=until)
-
+    @_passed_on(_on_booking)
+    def remove_booking(self, event_or_id: Hashable) -> Any: ...
+    @_passed_on(_on_booking)
+    def confirm(self, event_or_id: Hashable) -> Any: ...
+    @_passed_on(_on_booking)
+    def extend(self, event_or_id: Hashable, *, ttl: Any = None, until: Any = UNSET) -> Any: ...
+    @_passed_on(_on_booking)
     def change(
         self, /, event_or_id: Hashable, *, quantity: int = UNSET, remove: Iterable[str] = (), **fields: Any
-    ) -> Any:  # fmt: skip
-        """See `Calendar.change`."""
-        return self._on_booking("change", event_or_id, quantity=quantity, remove=remove, **fields)
-
-    def split(self, event_or_id: Hashable, at: Any) -> tuple[Any, Any]:
-        """See `Calendar.split`."""
-        found: tuple[Any, Any] = self._on_booking("split", event_or_id, at)
-        return found
+    ) -> Any: ...
+    @_passed_on(_on_booking)
+    def split(self, event_or_id: Hashable, at: Any) -> tuple[Any, Any]: ...
 
     def move(self, event_or_id: Any, *, start: Any = UNSET, end: Any = UNSET, resource: Any = UNSET) -> Any:
         """See `Calendar.move`. To a resource of another partition: booked there and released here, in one transaction."""
@@ -567,48 +567,26 @@ class PartitionedCalendar:
 
     # -- about one resource --------------------------------------------------------------------------
 
-    def is_available(self, resource: Any, start: Any, end: Any, quantity: int = 1) -> bool:
-        """See `Calendar.is_available`."""
-        return bool(self._ask("is_available", resource, start, end, quantity))
-
-    def conflicts(self, resource: Any, start: Any, end: Any, quantity: int = 1) -> tuple[Any, ...]:
-        """See `Calendar.conflicts`."""
-        found: tuple[Any, ...] = self._ask("conflicts", resource, start, end, quantity)
-        return found
-
-    def explain(self, resource: Any, start: Any, end: Any, quantity: int = 1) -> Explanation:
-        """See `Calendar.explain`."""
-        found: Explanation = self._ask("explain", resource, start, end, quantity)
-        return found
-
-    def free_busy(self, resource: Any, start: Any, end: Any) -> tuple[tuple[Any, Any, State], ...]:
-        """See `Calendar.free_busy`."""
-        found: tuple[tuple[Any, Any, State], ...] = self._ask("free_busy", resource, start, end)
-        return found
-
-    def occupancy(self, resource: Any, start: Any, end: Any) -> Iterator[tuple[Any, Any, int]]:
-        """See `Calendar.occupancy`."""
-        found: Iterator[tuple[Any, Any, int]] = self._ask("occupancy", resource, start, end)
-        return found
-
+    @_passed_on(_ask)
+    def is_available(self, resource: Any, start: Any, end: Any, quantity: int = 1) -> bool: ...
+    @_passed_on(_ask)
+    def conflicts(self, resource: Any, start: Any, end: Any, quantity: int = 1) -> tuple[Any, ...]: ...
+    @_passed_on(_ask)
+    def explain(self, resource: Any, start: Any, end: Any, quantity: int = 1) -> Explanation: ...
+    @_passed_on(_ask)
+    def free_busy(self, resource: Any, start: Any, end: Any) -> tuple[tuple[Any, Any, State], ...]: ...
+    @_passed_on(_ask)
+    def occupancy(self, resource: Any, start: Any, end: Any) -> Iterator[tuple[Any, Any, int]]: ...
+    @_passed_on(_ask)
     def gaps(
         self, resource: Any, start: Any, end: Any, *, at_least: Any = None, quantity: int = 1
-    ) -> Iterator[tuple[Any, Any]]:
-        """See `Calendar.gaps`."""
-        found: Iterator[tuple[Any, Any]] = self._ask("gaps", resource, start, end, at_least=at_least, quantity=quantity)
-        return found
-
-    def next_available(self, resource: Any, after: Any, length: Any, *, quantity: int = 1) -> tuple[Any, Any] | None:
-        """See `Calendar.next_available`."""
-        found: tuple[Any, Any] | None = self._ask("next_available", resource, after, length, quantity=quantity)
-        return found
-
+    ) -> Iterator[tuple[Any, Any]]: ...
+    @_passed_on(_ask)
+    def next_available(self, resource: Any, after: Any, length: Any, *, quantity: int = 1) -> tuple[Any, Any] | None: ...
+    @_passed_on(_ask)
     def nearest(
         self, resource: Any, start: Any, end: Any, *, quantity: int = 1
-    ) -> tuple[tuple[Any, Any] | None, tuple[Any, Any] | None]:
-        """See `Calendar.nearest`."""
-        before, after = self._ask("nearest", resource, start, end, quantity=quantity)
-        return before, after
+    ) -> tuple[tuple[Any, Any] | None, tuple[Any, Any] | None]: ...
 
     # -- finding -----------------------------------------------------------------------------------
 
@@ -705,14 +683,10 @@ class PartitionedCalendar:
             for part, members in groups or [(self.parts[0], [])]:
                 part.calendar.set_hours(members, hours)
 
-    def closures_of(self, resource: Any) -> tuple[Closure, ...]:
-        """See `Calendar.closures_of`."""
-        found: tuple[Closure, ...] = self._ask("closures_of", resource)
-        return found
-
-    def hours_of(self, resource: Any) -> Any:
-        """See `Calendar.hours_of`."""
-        return self._ask("hours_of", resource)
+    @_passed_on(_ask)
+    def closures_of(self, resource: Any) -> tuple[Closure, ...]: ...
+    @_passed_on(_ask)
+    def hours_of(self, resource: Any) -> Any: ...
 
     def _each(self, resources: Any) -> list[Any]:
         """Return the resources of a resource, an id, a selection or an iterable of resources or ids."""
@@ -861,15 +835,17 @@ class PartitionedCalendar:
             raise PartitionNotHeldError(self.name, what, self._not_held, self.held)
         return found
 
-    def barrier(self) -> None:
-        """See `Calendar.barrier`."""
+    def _tell_all(self, name: str) -> None:
+        """Call a method of the directory and of each partition."""
         for part in (self.directory, *self.parts):
-            part.calendar.barrier()
+            getattr(part.calendar, name)()
 
-    def checkpoint(self) -> None:
-        """See `Calendar.checkpoint`: one for each partition."""
-        for part in (self.directory, *self.parts):
-            part.calendar.checkpoint()
+    @_passed_on(_tell_all)
+    def barrier(self) -> None: ...
+    @_passed_on(_tell_all)
+    def checkpoint(self) -> None: ...
+    @_passed_on(_tell_all)
+    def rebuild(self) -> None: ...
 
     def __enter__(self) -> PartitionedCalendar:
         return self
@@ -905,11 +881,6 @@ class PartitionedCalendar:
         listed = {id for id in self.directory.state.registry.by_id if partition_of(id, self.partitions) in self._by_number}
         if known != listed:
             raise AssertionError("the directory has other resources than the partitions")
-
-    def rebuild(self) -> None:
-        """See `Calendar.rebuild`."""
-        for part in (self.directory, *self.parts):
-            part.calendar.rebuild()
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         self.parts[0].state.__reduce_ex__(protocol)

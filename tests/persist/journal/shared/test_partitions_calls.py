@@ -190,12 +190,12 @@ def test_every_call_about_one_resource_or_booking_goes_to_its_partition(rooms: A
         calendar.confirm(f"{room}2")
         yield [part.start for part in calendar.split(f"{room}2", 4)]
         calendar.reindex(room)
-        yield calendar.is_available(room, 1, 4, 2), calendar.is_available(room, 1, 4, quantity=3)
+        yield calendar.is_available(room, 1, 4, 2), calendar.is_available(end=4, start=1, resource=room, quantity=3)
         yield [event.id for event in calendar.conflicts(room, 1, 3, 3)]
         yield str(calendar.explain(room, 1, 3, 3)), calendar.free_busy(room, 0, 9)
         yield list(calendar.occupancy(room, 0, 9)), list(calendar.gaps(room, 0, 30, at_least=2, quantity=3))
         yield calendar.next_available(room, 1, 2, quantity=3), calendar.nearest(room, 1, 3, quantity=3)
-        calendar.remove_booking(f"{room}1")
+        calendar.remove_booking(event_or_id=f"{room}1")
         yield len(calendar)
 
     for room in apart(rooms):
