@@ -16,12 +16,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial, wraps
 from operator import attrgetter, itemgetter
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
-from weakref import ref
 
 from bookcore.engine.engine import UNSET
 from bookcore.engine.requests import book_each, is_several, listed, members, parsed, skipped
@@ -54,7 +53,7 @@ from bookcore.persist.shared.partitioned.choosing import chosen, none_available
 from bookcore.persist.shared.partitioned.division import EPOCH, RANGE, key_of, noted_in, owner_of
 from bookcore.persist.shared.partitioned.joint import JointTransaction
 from bookcore.persist.shared.partitioned.merging import by_start, digest_of, slots_in_order
-from bookcore.persist.shared.partitioned.parts import DIRECTORY, Open, Part
+from bookcore.persist.shared.partitioned.parts import DIRECTORY, Part
 from bookcore.persist.shared.partitioned.registration import LAST, Registration
 from bookcore.persist.shared.partitioned.routing import partition_of
 from bookcore.persist.shared.partitioned.selection import (
@@ -613,7 +612,7 @@ class PartitionedCalendar:
 
     def create_index(self, name: str, *, key: Callable[[Any], Any]) -> PartitionedIndex[PartitionedSelection]:
         """See `Calendar.create_index`."""
-        with self._blocks("transaction"):  # in all partitions, or in none
+        with self._blocks(keep=True):  # in all partitions, or in none
             return self._index([part.calendar.create_index(name, key=key) for part in self.parts])
 
     def index(self, name: str) -> PartitionedIndex[PartitionedSelection]:
@@ -625,7 +624,7 @@ class PartitionedCalendar:
 
     def create_booking_index(self, name: str, key: Callable[[Any], Any] | None = None) -> PartitionedIndex[Iterator[Any]]:
         """See `Calendar.create_booking_index`."""
-        with self._blocks("transaction"):
+        with self._blocks(keep=True):
             return PartitionedIndex([part.calendar.create_booking_index(name, key) for part in self.parts], by_start)
 
     def booking_index(self, name: str) -> PartitionedIndex[Iterator[Any]]:
@@ -739,19 +738,11 @@ class PartitionedCalendar:
 
     def what_if(self) -> AbstractContextManager[None]:
         """See `Calendar.what_if`."""
-        return self._blocks("what_if")
+        return self._blocks(keep=False)
 
-    @contextmanager
-    def _blocks(self, kind: str) -> Iterator[None]:
-        parts = (self.directory, *self.parts)
-        mine = Open(frozenset(part.number for part in parts))  # is there for as long as this block
-        with ExitStack() as stack:
-            for part in parts:
-                stack.enter_context(getattr(part.calendar, kind)())
-            if self._block() is None:
-                self._thread.block = ref(mine)
-                stack.callback(setattr, self._thread, "block", None)
-            yield
+    def _blocks(self, *, keep: bool) -> AbstractContextManager[None]:
+        """Return a block in all parts, for changes that no record tells."""
+        return JointTransaction((self.directory, *self.parts), None, self._thread, self._block(), keep=keep)
 
     # -- changes of others -------------------------------------------------------------------------
 

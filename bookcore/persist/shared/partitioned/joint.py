@@ -107,9 +107,13 @@ class Joint:
 class JointTransaction(AbstractContextManager[None]):
     """A block of changes in several calendars that are kept or undone together. It is entered once."""
 
-    def __init__(self, parts: Collection[Part], idle: list[Any], thread: Any, outer: Any) -> None:
-        """*thread* is where the calendar keeps the open block of this thread, *outer* is that block, or None."""
-        self._parts, self._idle, self._thread, self._outer = sorted(parts), idle, thread, outer
+    def __init__(self, parts: Collection[Part], idle: list[Any] | None, thread: Any, outer: Any, keep: bool = True) -> None:
+        """*thread* is where the calendar keeps the open block of this thread, *outer* is that block, or None.
+
+        Without *idle* there is no transaction of the database for all: the changes are in no record, or (without *keep*)
+        are undone at the end.
+        """
+        self._parts, self._idle, self._thread, self._outer, self._keep = sorted(parts), idle, thread, outer, keep
         self.numbers = frozenset(part.number for part in parts)
         self._joint: Joint | None = None
         self._begun: list[Transaction] = []
@@ -122,10 +126,11 @@ class JointTransaction(AbstractContextManager[None]):
         with ExitStack() as turns:
             try:
                 gate = self._parts[0].state.gate
-                if isinstance(gate, SharedGate) and not gate.is_within():  # the past has no database to write
-                    self._join(turns)
+                # the past has no database to write
+                if self._idle is not None and isinstance(gate, SharedGate) and not gate.is_within():
+                    self._join(turns, self._idle)
                 for part in self._parts:
-                    block = Transaction(part.state, keep=True)
+                    block = Transaction(part.state, self._keep)
                     block.__enter__()
                     self._begun.append(block)
                 if self._joint is not None:
@@ -136,7 +141,7 @@ class JointTransaction(AbstractContextManager[None]):
         if self._outer is None:
             self._thread.block = ref(self)
 
-    def _join(self, turns: ExitStack) -> None:
+    def _join(self, turns: ExitStack, idle: list[Any]) -> None:
         """Make one transaction of the database for all, while no other thread appends. Raises: `JournalError`.
 
         *turns* gives the turns back, which are held until all blocks have begun: other threads wait for the blocks then.
@@ -150,7 +155,7 @@ class JointTransaction(AbstractContextManager[None]):
                 raise recorder.overdue("another thread of this process")
             recorder.state.gate.wait_for_blocks(until)
         journals = [recorder.journal for recorder in recorders]
-        self._joint = joint = Joint(journals, self._idle)
+        self._joint = joint = Joint(journals, idle)
         with journals[0].told("the change was not made"):
             joint.begin()
         for journal in journals:

@@ -1,4 +1,4 @@
-"""What a calendar in partitions consists of: its parts; and what a block is about that is open in all of them."""
+"""What a calendar in partitions consists of."""
 
 from __future__ import annotations
 
@@ -17,12 +17,3 @@ class Part(NamedTuple):
     calendar: Any
     state: CalendarState
     recorder: Any
-
-
-class Open:
-    """A block that is open in all parts, in a transaction of the database for each or in none: their numbers."""
-
-    __slots__ = ("__weakref__", "numbers")
-
-    def __init__(self, numbers: frozenset[int]) -> None:
-        self.numbers = numbers
