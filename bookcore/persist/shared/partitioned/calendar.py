@@ -125,7 +125,7 @@ class PartitionedCalendar:
     def _is_whole(self) -> bool:
         return len(self.parts) == self.partitions
 
-    def _key_of(self, resource: Any) -> Any:
+    def _id_of(self, resource: Any) -> Any:
         """Return the id of a resource, given as an object or an id."""
         if type(resource) is str or type(resource) is int:
             return resource
@@ -138,7 +138,7 @@ class PartitionedCalendar:
     def _number_of(self, resource: Any) -> int | None:
         """Return the number of the partition of a resource; None for what has no id that can be written."""
         try:
-            return partition_of(self._key_of(resource), self.partitions)
+            return partition_of(self._id_of(resource), self.partitions)
         except (BookcoreError, *LACKING):
             raise
         except Exception:  # the object's own code, or a value that no codec writes
@@ -297,7 +297,7 @@ class PartitionedCalendar:
         return self.directory.state.gate.ask(False, found)
 
     def _place_of(self, resource: Any) -> int:
-        return self.places([self._key_of(resource)])[0]
+        return self.places([self._id_of(resource)])[0]
 
     def in_order(self, ids: Iterable[Any]) -> list[Any]:
         """Return ids of resources in order of registration, also of those in partitions that it does not hold.
@@ -309,23 +309,21 @@ class PartitionedCalendar:
 
     # -- booking -----------------------------------------------------------------------------------
 
+    def _book(self, name: str, /, resource: Any, *args: Any, id: Hashable = None, **options: Any) -> Any:
+        """Call a method of the partition of a resource that books under an id, if one is given."""
+        part = self._told(self._of_resource(resource))
+        return self._named(id, part, lambda: getattr(part.calendar, name)(resource, *args, id=id, **options))
+
+    @_passed_on(_book)
     def book(
         self, /, resource: Any, start: Any, end: Any, *, id: Hashable = None, quantity: int = 1,
         if_exists: IfExists = "raise", **fields: Any,
-    ) -> Any:  # fmt: skip
-        """See `Calendar.book`."""
-        part = self._told(self._of_resource(resource))
-        options: dict[str, Any] = {"quantity": quantity, "if_exists": if_exists, **fields}
-        return self._named(id, part, lambda: part.calendar.book(resource, start, end, id=id, **options))
-
+    ) -> Any: ...  # fmt: skip
+    @_passed_on(_book)
     def hold(
         self, /, resource: Any, start: Any, end: Any, *, ttl: Any = None, until: Any = None, id: Hashable = None,
         quantity: int = 1, if_exists: IfExists = "raise", **fields: Any,
-    ) -> Any:  # fmt: skip
-        """See `Calendar.hold`."""
-        part = self._told(self._of_resource(resource))
-        options: dict[str, Any] = {"ttl": ttl, "until": until, "quantity": quantity, "if_exists": if_exists, **fields}
-        return self._named(id, part, lambda: part.calendar.hold(resource, start, end, id=id, **options))
+    ) -> Any: ...  # fmt: skip
 
     def add_booking(self, event: Any) -> Any:
         """See `Calendar.add_booking`."""
@@ -490,7 +488,7 @@ class PartitionedCalendar:
         nothing: list[Any] = []
         for item in attempt(lambda: list(term), nothing):  # a partition says what is wrong with it
             number = attempt(partial(self._number_of, item), None)
-            if number is None or self.directory.state.registry.with_id(self._key_of(item)) is None:
+            if number is None or self.directory.state.registry.with_id(self._id_of(item)) is None:
                 self._check_held(item)
             elif number not in self._by_number:
                 raise PartitionNotHeldError(self.name, item, (number,), self.held)
