@@ -7,8 +7,8 @@ put into the order of registration, which the directory tells.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import itemgetter
-from typing import Any, Generic, NamedTuple, TypeVar
+from operator import and_, itemgetter, or_, sub, xor
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from bookcore.engine.engine import UNSET
 from bookcore.index.attribute_index import MISSING
@@ -16,7 +16,7 @@ from bookcore.index.bitmap import pick
 from bookcore.model.errors import QueryError, attempt
 from bookcore.model.numpy_scalars import python_int
 from bookcore.model.term import No
-from bookcore.model.typecheck import is_a, plain_text
+from bookcore.model.typecheck import is_a
 from bookcore.persist.shared.partitioned.registration import Registration
 from bookcore.query.planner import sorted_by
 from bookcore.query.selection import Selection, listed_values
@@ -149,19 +149,14 @@ class PartitionedSelection:
         """Return the ids of the resources, in the same order as iteration."""
         return self._shown("id")
 
-    __reversed__ = None
-
-    def __getitem__(self, at: object) -> None:
-        raise QueryError(self, "is asked anew each time, so it has no places: first(), first(n), list(selection)[...]")
+    if not TYPE_CHECKING:
+        __reversed__, __getitem__ = None, Selection.__getitem__  # which refuses
 
     # -- combining ---------------------------------------------------------------------------------
 
     def order_by(self, by: str | Callable[[Any], Any]) -> PartitionedSelection:
         """Return the same resources in order of an index, given by name, or of a key function. Raises: `QueryError`."""
-        name = plain_text(by)
-        if name is None and not callable(by):
-            raise QueryError(by, "order_by takes the name of an index or a key function")
-        return PartitionedSelection(self._home, self._selections, by if name is None else name)
+        return PartitionedSelection(self._home, self._selections, self._selections[0].order_by(by)._order)
 
     def _joined(self, other: object, join: Callable[[Any, Any], Any]) -> Any:
         if not is_a(other, (Iterable, type)) or is_a(other, (str, bytes)):
@@ -171,19 +166,19 @@ class PartitionedSelection:
         return PartitionedSelection(self._home, joined)
 
     def __and__(self, other: object) -> Any:
-        return self._joined(other, lambda one, two: one & two)
+        return self._joined(other, and_)
 
     def __or__(self, other: object) -> Any:
-        return self._joined(other, lambda one, two: one | two)
+        return self._joined(other, or_)
 
     def __sub__(self, other: object) -> Any:
-        return self._joined(other, lambda one, two: one - two)
+        return self._joined(other, sub)
 
     def __rsub__(self, other: object) -> Any:
         return self._joined(other, lambda one, two: two - one)
 
     def __xor__(self, other: object) -> Any:
-        return self._joined(other, lambda one, two: one ^ two)
+        return self._joined(other, xor)
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
