@@ -24,7 +24,7 @@ from bookcore.cli.directories import (
     show_salvaged,
     show_verified,
 )
-from bookcore.cli.faults import BAD, errors, stop, stop_json, user_errors
+from bookcore.cli.faults import BAD, UsageError, errors, stop_json
 from bookcore.cli.options import (
     Command,
     DirArg,
@@ -45,7 +45,7 @@ from bookcore.cli.options import (
 from bookcore.cli.progress import progress_bar, step_bars
 from bookcore.cli.questions import Loaded, find_free, find_reasons, load_file
 from bookcore.cli.show import BadRows, show_free, show_loaded, show_reasons
-from bookcore.cli.sources import UsageError, check_directory, check_holder, check_target
+from bookcore.cli.sources import check_directory, check_holder, check_target
 from bookcore.cli.streams import guarded
 from bookcore.model.errors import visible
 from bookcore.persist.copying import copy_calendar
@@ -100,7 +100,7 @@ def main(
     """Handle the options without a command."""
 
 
-@app.command(epilog="Exit code: 0, or 1 if an answer differed from SQLite's.")
+@app.command(cls=Command, epilog="Exit code: 0, or 1 if an answer differed from SQLite's.")
 def demo(
     day: Annotated[
         str, typer.Option("--day", metavar="DATE", help="The day of the queries, in 2013.")
@@ -119,26 +119,23 @@ def demo(
     [dim]bookcore demo
     bookcore demo --day 2013-12-24 --aircraft N713TW[/]
     """
-    with user_errors():
-        try:
-            when = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
-        except ValueError:
-            stop(f"--day {day!r} is not a date like 2013-07-24")
-        if when.year != 2013:
-            stop(f"--day {day}: the data is of 2013; take a day of that year")
-        from bookcore.demo.flights import read_flights
-        from bookcore.demo.tour import Tour
+    try:
+        when = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise UsageError(f"--day {day!r} is not a date like 2013-07-24") from None
+    if when.year != 2013:
+        raise UsageError(f"--day {day}: the data is of 2013; take a day of that year")
+    from bookcore.demo.flights import read_flights
+    from bookcore.demo.tour import Tour
 
-        year = read_flights()
-        tails = [plane.tail for plane in year.aircraft]
-        if aircraft is not None and aircraft not in tails:
-            close = get_close_matches(aircraft.upper(), tails, 5, 0.5)
-            stop(
-                f"there is no aircraft {aircraft!r} in the data",
-                f"Near to it: {', '.join(close)}" if close else "",
-            )
-        if not Tour(Console(highlight=False), day=when, aircraft=aircraft).run(year):
-            raise typer.Exit(1)
+    year = read_flights()
+    tails = [plane.tail for plane in year.aircraft]
+    if aircraft is not None and aircraft not in tails:
+        close = get_close_matches(aircraft.upper(), tails, 5, 0.5)
+        near = f"Near to it: {', '.join(close)}" if close else ""
+        raise UsageError(f"there is no aircraft {aircraft!r} in the data", near)
+    if not Tour(Console(highlight=False), day=when, aircraft=aircraft).run(year):
+        raise typer.Exit(1)
 
 
 @app.command(cls=Command, epilog=_CODES)
@@ -172,24 +169,23 @@ def load(
     bookcore load rentals.csv --resource-column car --bounds "\[]"
     bookcore load trips.csv --date-format "%d/%m/%Y %H:%M" --strict --save trips.bks[/]
     """
-    with user_errors(as_json=as_json):
-        target = check_target(save, file) if save is not None else None
-        console = errors()
-        bad = BadRows(console, limit=None if show_all else 20, quiet=as_json)
-        loaded = load_file(file, options, console, on_bad=bad, strict=strict, key=read_key(key_file))
-        if strict and bad.count:
-            if as_json:
-                typer.echo(json.dumps(bad.as_json()))
-                stop_json("stopped at the first bad row (--strict); nothing was saved", code=BAD)
-            console.print("[bold]stopped at the first bad row (--strict); nothing was saved[/]")
-            raise typer.Exit(BAD)
-        nothing = bad.count > 0 and not len(loaded.calendar)
-        if target is not None and not nothing:
-            loaded.calendar.snapshot(target)
-        show_loaded(loaded, options, bad, None if nothing else target, as_json=as_json)
-        if nothing:
-            unsaved = "; nothing was saved" if target is not None else ""
-            stop(f"not one row of {loaded.source.name} could be booked{unsaved}", code=BAD, as_json=as_json)
+    target = check_target(save, file) if save is not None else None
+    console = errors()
+    bad = BadRows(console, limit=None if show_all else 20, quiet=as_json)
+    loaded = load_file(file, options, console, on_bad=bad, strict=strict, key=read_key(key_file))
+    if strict and bad.count:
+        if as_json:
+            typer.echo(json.dumps(bad.as_json()))
+            stop_json("stopped at the first bad row (--strict); nothing was saved", code=BAD)
+        console.print("[bold]stopped at the first bad row (--strict); nothing was saved[/]")
+        raise typer.Exit(BAD)
+    nothing = bad.count > 0 and not len(loaded.calendar)
+    if target is not None and not nothing:
+        loaded.calendar.snapshot(target)
+    show_loaded(loaded, options, bad, None if nothing else target, as_json=as_json)
+    if nothing:
+        unsaved = "; nothing was saved" if target is not None else ""
+        raise UsageError(f"not one row of {loaded.source.name} could be booked{unsaved}", code=BAD)
 
 
 @app.command(cls=Command, epilog=_CODES, context_settings=_NEGATIVE)
@@ -217,10 +213,8 @@ def available(
     [dim]bookcore available bookings.csv 2026-07-04 2026-07-11
     bookcore available trips.bks 2026-07-04T09:00Z 2026-07-04T17:00Z --first 10[/]
     """
-    with user_errors(as_json=as_json):
-        loaded, bad_rows = _load(file, options, key_file, strict=strict, as_json=as_json)
-    with user_errors(as_json=as_json, may_close=loaded.may_close):
-        show_free(find_free(loaded, start_, end_, quantity, first), bad_rows, as_json=as_json)
+    loaded, bad_rows = _load(file, options, key_file, strict=strict, as_json=as_json)
+    show_free(find_free(loaded, start_, end_, quantity, first), bad_rows, as_json=as_json)
 
 
 @app.command(cls=Command, epilog=_CODES, context_settings=_NEGATIVE)
@@ -244,10 +238,8 @@ def why(
     [dim]bookcore why bookings.csv loft 2026-07-04 2026-07-11
     bookcore why trips.bks bike473 2026-07-04T09:00Z - --json[/]
     """
-    with user_errors(as_json=as_json):
-        loaded, bad_rows = _load(file, options, key_file, strict=strict, as_json=as_json)
-    with user_errors(as_json=as_json, may_close=loaded.may_close):
-        show_reasons(find_reasons(loaded, name, start_, end_, quantity), bad_rows, as_json=as_json)
+    loaded, bad_rows = _load(file, options, key_file, strict=strict, as_json=as_json)
+    show_reasons(find_reasons(loaded, name, start_, end_, quantity), bad_rows, as_json=as_json)
 
 
 @app.command(cls=Command, epilog="Exit code: 0 whole; 1 damaged; 2 it cannot be done as asked.")
@@ -258,11 +250,10 @@ def verify(directory: DirArg, key_file: KeyOpt = None, as_json: JsonOpt = False)
 
     [dim]Example:  bookcore verify rooms[/]
     """
-    with user_errors(as_json=as_json):
-        check_directory(directory, "verify")
-        with progress_bar(f"Verifying {shown(directory)}") as progress:
-            found = journal_verify.verify(directory, key=read_key(key_file), progress=progress)
-        show_verified(found, as_json=as_json)
+    check_directory(directory, "verify")
+    with progress_bar(f"Verifying {shown(directory)}") as progress:
+        found = journal_verify.verify(directory, key=read_key(key_file), progress=progress)
+    show_verified(found, as_json=as_json)
     if not found.is_whole:
         raise typer.Exit(BAD)
 
@@ -288,13 +279,12 @@ def log(
     bookcore log rooms --since 2026-07-04T09:00Z --json
     bookcore log sqlite:///rooms.db --since 120[/]
     """
-    with user_errors(as_json=as_json):
-        with progress_bar(f"Reading {shown(directory)}", of_bytes=not is_address(directory)) as progress:
-            when, wanted = moment(since), about_resource(resource)
-            history = read_log(directory, since=when, wanted=wanted, key=read_key(key_file), progress=progress)
-        show_history(history, as_json=as_json)
-        if not history and not as_json:
-            errors().print(escape(visible(nothing_told(history, resource, since))))
+    with progress_bar(f"Reading {shown(directory)}", of_bytes=not is_address(directory)) as progress:
+        when, wanted = moment(since), about_resource(resource)
+        history = read_log(directory, since=when, wanted=wanted, key=read_key(key_file), progress=progress)
+    show_history(history, as_json=as_json)
+    if not history and not as_json:
+        errors().print(escape(visible(nothing_told(history, resource, since))))
 
 
 @app.command(cls=Command, epilog="Exit code: 0 done, and the copy is whole; 2 it cannot be done as asked.")
@@ -303,11 +293,10 @@ def backup(directory: DirArg, to: ToArg, key_file: KeyOpt = None, as_json: JsonO
 
     [dim]Example:  bookcore backup rooms rooms-monday[/]
     """
-    with user_errors(as_json=as_json):
-        _check_directories(directory, to, "backup")
-        with progress_bar(f"Copying {shown(directory)}") as progress:
-            found = copying.backup(directory, to, key=read_key(key_file), progress=progress)
-        show_verified(found, as_json=as_json)
+    _check_directories(directory, to, "backup")
+    with progress_bar(f"Copying {shown(directory)}") as progress:
+        found = copying.backup(directory, to, key=read_key(key_file), progress=progress)
+    show_verified(found, as_json=as_json)
 
 
 @app.command(cls=Command, epilog="Exit code: 0 done, and the copy is verified; 2 it cannot be done as asked.")
@@ -333,17 +322,16 @@ def copy(
     [dim]bookcore copy rooms sqlite:///rooms.db
     bookcore copy sqlite:///rooms.db "postgresql://ada@host/bookings?calendar=rooms"[/]
     """
-    with user_errors(as_json=as_json):
-        if "-" in (source, to):
-            stop("a calendar is copied from a place to a place, not by way of standard input or output", as_json=as_json)
-        check_holder(source)
-        key, to_key = read_key(key_file), read_key(to_key_file, "--to-key-file")
-        names = {"reading": f"Reading {shown(source)}", "writing": f"Writing {shown(to)}", "verifying": "Verifying"}
-        with step_bars(names) as progress:
-            when = "now" if as_of is None else moment(as_of, "--as-of")
-            copied = copy_calendar(source, to, key=key, to_key=to_key, as_of=when, progress=progress)
-        with_backup = os.path.isdir(source) and os.path.isdir(to)
-        show_copied(copied, with_backup=with_backup, as_json=as_json)
+    if "-" in (source, to):
+        raise UsageError("a calendar is copied from a place to a place, not by way of standard input or output")
+    check_holder(source)
+    key, to_key = read_key(key_file), read_key(to_key_file, "--to-key-file")
+    names = {"reading": f"Reading {shown(source)}", "writing": f"Writing {shown(to)}", "verifying": "Verifying"}
+    with step_bars(names) as progress:
+        when = "now" if as_of is None else moment(as_of, "--as-of")
+        copied = copy_calendar(source, to, key=key, to_key=to_key, as_of=when, progress=progress)
+    with_backup = os.path.isdir(source) and os.path.isdir(to)
+    show_copied(copied, with_backup=with_backup, as_json=as_json)
 
 
 @app.command(cls=Command, epilog="Exit code: 0 nothing was lost; 1 something was; 2 it cannot be done as asked.")
@@ -354,11 +342,10 @@ def salvage(directory: DirArg, to: ToArg, key_file: KeyOpt = None, as_json: Json
 
     [dim]Example:  bookcore salvage rooms rooms-saved[/]
     """
-    with user_errors(as_json=as_json):
-        _check_directories(directory, to, "salvage")
-        with progress_bar(f"Reading {shown(directory)}") as progress:
-            found = copying.salvage(directory, to, key=read_key(key_file), progress=progress)
-        show_salvaged(found, as_json=as_json)
+    _check_directories(directory, to, "salvage")
+    with progress_bar(f"Reading {shown(directory)}") as progress:
+        found = copying.salvage(directory, to, key=read_key(key_file), progress=progress)
+    show_salvaged(found, as_json=as_json)
     if not found.is_complete:
         raise typer.Exit(BAD)
 
@@ -385,7 +372,7 @@ def _load(file: str, options: Options, key_file: str | None, *, strict: bool, as
         raise typer.Exit(BAD)
     again = f"which and why:  bookcore load {options.as_typed(file)}"
     if not len(loaded.calendar):
-        stop(f"not one row of {loaded.source.name} could be booked", again, code=BAD, as_json=as_json)
+        raise UsageError(f"not one row of {loaded.source.name} could be booked", again, BAD)
     if not as_json:
         rows = "1 bad row was" if bad.count == 1 else f"{bad.count:,} bad rows were"
         console.print(f"[yellow]{rows} left out; {escape(visible(again))}[/]")

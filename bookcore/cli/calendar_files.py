@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 
+from bookcore.cli.faults import UsageError
 from bookcore.cli.progress import Bars
-from bookcore.cli.sources import Source, UsageError
+from bookcore.cli.sources import Source
 from bookcore.hours.rrule import read_rule
 from bookcore.integrations.ical import IcsEvent, read_events
 from bookcore.model.errors import BookcoreError, CalendarFileError, brief

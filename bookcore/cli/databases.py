@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from bookcore.cli.directories import list_damage
-from bookcore.cli.faults import BAD, user_errors
+from bookcore.cli.faults import BAD, UsageError
 from bookcore.cli.options import Command, JsonOpt
 from bookcore.cli.progress import progress_bar
 from bookcore.cli.show import bare_table, count, print_json
-from bookcore.cli.sources import UsageError, check_database
+from bookcore.cli.sources import check_database
 from bookcore.model.errors import visible
 from bookcore.persist.shared.address import is_postgres
 from bookcore.persist.shared.checking import check as check_calendar
@@ -58,10 +58,9 @@ def init(
 
     [dim]Example:  bookcore db init "postgresql://owner@host/rooms?calendar=berlin"[/]
     """
-    with user_errors(as_json=as_json):
-        databases = _databases(dsn, "init")
-        was_there = databases.is_there(dsn)
-        name = databases.init(dsn, bounds=bounds)
+    databases = _databases(dsn, "init")
+    was_there = databases.is_there(dsn)
+    name = databases.init(dsn, bounds=bounds)
     if as_json:
         print_json({"database": name, "made": not was_there})
     else:
@@ -78,7 +77,7 @@ def upgrade(dsn: DsnArg, as_json: JsonOpt = False) -> None:
 
     [dim]Example:  bookcore db upgrade postgresql://owner@host/rooms[/]
     """
-    with user_errors(as_json=as_json), progress_bar("Reading records") as progress:
+    with progress_bar("Reading records") as progress:
         check_database(dsn, "upgrade")
         done = upgrade_database(dsn, progress=progress)
     if as_json:
@@ -103,10 +102,9 @@ def check(dsn: DsnArg, as_json: JsonOpt = False) -> None:
 
     [dim]Example:  bookcore db check "postgresql://reader@host/rooms?calendar=berlin"[/]
     """
-    with user_errors(as_json=as_json):
-        check_database(dsn, "check")
-        with progress_bar("Checking records", of_bytes=is_postgres(dsn)) as progress:
-            found = check_calendar(dsn, progress=progress)
+    check_database(dsn, "check")
+    with progress_bar("Checking records", of_bytes=is_postgres(dsn)) as progress:
+        found = check_calendar(dsn, progress=progress)
     if as_json:
         print_json(_plain(found))
     else:
@@ -121,10 +119,9 @@ def rebuild(dsn: DsnArg, as_json: JsonOpt = False) -> None:
 
     [dim]Example:  bookcore db rebuild "postgresql://owner@host/rooms?calendar=berlin"[/]
     """
-    with user_errors(as_json=as_json):
-        databases = _databases(dsn, "rebuild")
-        with progress_bar("Reading records") as progress:
-            changed = databases.rebuild(dsn, progress=progress)
+    databases = _databases(dsn, "rebuild")
+    with progress_bar("Reading records") as progress:
+        changed = databases.rebuild(dsn, progress=progress)
     if as_json:
         print_json({"changed": changed})
     else:

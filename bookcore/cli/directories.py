@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from bookcore import changes
+from bookcore.cli.faults import UsageError
 from bookcore.cli.show import bare_table, count, plain, print_json, words
-from bookcore.cli.sources import UsageError
 from bookcore.model.errors import BookcoreError, masked, visible
 from bookcore.model.typecheck import plain_text
 from bookcore.persist.copying import Copied

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from bookcore.model.errors import BookcoreError, InvalidSpanError, visible
+from bookcore.model.errors import BookcoreError, visible
 from bookcore.persist.shared.seam import NONE_MADE
 from bookcore.tables import ColumnError, DelimiterError, UnclearKeysError
 from bookcore.tables.filling import sentence
@@ -25,13 +23,24 @@ CANNOT = 2
 CLOSED_HINT = 'if the end is part of a booking:  --bounds "[]"'
 
 
+class UsageError(BookcoreError):
+    """An argument that is invalid or does not fit the file. Attributes: ``reason``; ``hint``, ``code`` (of the exit)."""
+
+    def __init__(self, reason: str, hint: str = "", code: int = CANNOT) -> None:
+        self.reason, self.hint, self.code = reason, hint, code
+        super().__init__(reason)
+
+
 def errors() -> Console:
     """Return a console for the error output; it does not wrap lines."""
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def stop(reason: str, hint: str = "", *, code: int = CANNOT, as_json: bool = False) -> NoReturn:
-    """Print an error and a hint, and exit."""
+def stop(fault: BookcoreError, *, as_json: bool) -> NoReturn:
+    """Print an error as a sentence, and a hint, and exit."""
+    # an argument of a call, which no command has
+    reason = sentence(fault).removesuffix(", and create is false").removesuffix(NONE_MADE)
+    hint, code = _hint(fault), fault.code if isinstance(fault, UsageError) else CANNOT
     if as_json:
         stop_json(reason, hint, code)
     console = errors()
@@ -47,23 +56,11 @@ def stop_json(reason: str, hint: str = "", code: int = CANNOT) -> NoReturn:
     raise typer.Exit(code)
 
 
-@contextmanager
-def user_errors(*, as_json: bool = False, may_close: bool = False) -> Iterator[None]:
-    """Turn a `BookcoreError` into a printed sentence and exit code 2. Other exceptions are bugs and pass through.
-
-    With *may_close* the hint for an empty span names ``--bounds``.
-    """
-    try:
-        yield
-    except BookcoreError as fault:
-        # an argument of a call, which no command has
-        reason = sentence(fault).removesuffix(", and create is false").removesuffix(NONE_MADE)
-        stop(reason, _hint(fault, may_close), as_json=as_json)
-
-
-def _hint(fault: BookcoreError, may_close: bool) -> str:
+def _hint(fault: BookcoreError) -> str:
     """Return advice for an error, or an empty text."""
     match fault:
+        case UsageError():
+            return fault.hint
         case ColumnError() if fault.roles != ("only",):
             return f"Say which it is:  {' '.join(f'--{role}-column NAME' for role in fault.roles)}"
         case DelimiterError():
@@ -76,6 +73,4 @@ def _hint(fault: BookcoreError, may_close: bool) -> str:
             if not named:
                 named = ["--date-format with a format of Python's strptime, as '%d/%m/%Y %H:%M' reads 28/07/2026 09:30"]
             return f"Say which:  {'   or:  '.join([*named, *['--keys text'] * fault.may_be_text])}"
-        case InvalidSpanError() if may_close and fault.start is not None and fault.start == fault.end:
-            return CLOSED_HINT[0].upper() + CLOSED_HINT[1:]
     return ""

@@ -12,15 +12,15 @@ from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
 import typer
 from typer.core import TyperCommand
 
-from bookcore.cli.faults import CANNOT, stop_json
-from bookcore.cli.sources import UsageError
+from bookcore.cli.faults import CANNOT, UsageError, stop, stop_json
+from bookcore.model.errors import BookcoreError
 from bookcore.tables import KeyKind, KeyReader
 
 _NEGATIVE = re.compile(r"-\.?[0-9][0-9.eE+/-]*")
 
 
 class Command(TyperCommand):
-    """A command that accepts negative numbers as arguments, and prints usage errors as JSON under ``--json``."""
+    """A command that accepts negative numbers as arguments, and prints errors as sentences, under ``--json`` as JSON."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments; an unknown option that is not a negative number is an error."""
@@ -37,6 +37,13 @@ class Command(TyperCommand):
             if not as_json or not hasattr(fault, "format_message"):
                 raise
             stop_json(fault.format_message(), code=getattr(fault, "exit_code", CANNOT))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a `BookcoreError` ends it with a sentence. Other exceptions are bugs and pass through."""
+        try:
+            return super().invoke(ctx)
+        except BookcoreError as fault:
+            stop(fault, as_json=ctx.params.get("as_json", False))
 
 
 FileArg = Annotated[

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from bookcore.calendar import Calendar
+from bookcore.cli.faults import CLOSED_HINT, UsageError
 from bookcore.cli.options import Options
 from bookcore.cli.progress import bars
-from bookcore.cli.sources import Source, UsageError, open_source
+from bookcore.cli.sources import Source, open_source
 from bookcore.model.errors import InvalidSpanError, KeyTypeError, brief, visible
 from bookcore.model.explanation import CauseKind
 from bookcore.model.typecheck import plain_text
@@ -27,6 +28,7 @@ from bookcore.tables import (
     fill,
     read_csv,
 )
+from bookcore.tables.filling import sentence
 
 _NUMBERS = {KeyKind.INT, KeyKind.FLOAT, KeyKind.OTHER}  # kinds that can be compared with each other
 
@@ -198,7 +200,11 @@ def _span(loaded: Loaded, start: str, end: str) -> tuple[Any, Any]:
             raise UsageError(f"{name} {fault} ({has})") from None
 
     low, high = read(start, "START"), read(end, "END")
-    return low, high if low is None or high is None else keys.after(low, high)
+    if low is not None and high is not None:
+        high = keys.after(low, high)
+        if low == high and loaded.may_close:
+            raise UsageError(sentence(InvalidSpanError(low, high)), CLOSED_HINT[0].upper() + CLOSED_HINT[1:])
+    return low, high
 
 
 def find_free(loaded: Loaded, start: str, end: str, quantity: int, first: int | None) -> Free:

@@ -16,8 +16,9 @@ from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO, Any, NamedTuple
 
 from bookcore.calendar import Calendar
+from bookcore.cli.faults import UsageError
 from bookcore.cli.progress import Bars, progress_bar
-from bookcore.model.errors import BookcoreError, SnapshotError, is_like_address, masked
+from bookcore.model.errors import SnapshotError, is_like_address, masked
 from bookcore.persist.shared.address import WAYS, is_address, is_divided, shown
 from bookcore.persist.snapshot.classes import StandIns
 from bookcore.persist.snapshot.format import MAGIC
@@ -30,14 +31,6 @@ _LOOKED_AT = 64
 """How many bytes tell a snapshot and a calendar from a table."""
 LONGEST = 2_000_000_000
 """How many bytes of a stream are copied at most: one that never ends would fill the disk."""
-
-
-class UsageError(BookcoreError):
-    """An argument that is invalid or does not fit the file. Attribute: ``reason``."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(reason)
 
 
 class Source(NamedTuple):
