@@ -460,7 +460,7 @@ class PartitionedCalendar:
         if standing is not None:  # it is what is asked for, or refused
             with suppress(NoneAvailableError):  # it was released meanwhile
                 return standing.calendar.book_any([], start, end, **options)
-        (terms,) = terms_in_parts([selection], self)
+        terms = [term for (term,) in terms_in_parts([selection], self)]
         self._check_held(terms[0])
         order = selection._order if is_a(selection, PartitionedSelection) else None
         candidates = PartitionedSelection(self, [
@@ -604,9 +604,8 @@ class PartitionedCalendar:
         return self._selected((), lambda calendar, own: calendar.tagged(label))
 
     def _selected(self, terms: tuple[Any, ...], find: Callable[[Any, list[Any]], Any]) -> PartitionedSelection:
-        own = terms_in_parts(terms, self)
-        found = [find(part.calendar, [each[at] for each in own]) for at, part in enumerate(self.parts)]
-        return PartitionedSelection(self, found)
+        every = zip(self.parts, terms_in_parts(terms, self), strict=True)
+        return PartitionedSelection(self, [find(part.calendar, own) for part, own in every])
 
     def create_index(self, name: str, *, key: Callable[[Any], Any]) -> PartitionedIndex[PartitionedSelection]:
         """See `Calendar.create_index`."""
@@ -633,10 +632,9 @@ class PartitionedCalendar:
         self, length: Any, start: Any, end: Any, *terms: Any, step: Any = None, quantity: int = 1
     ) -> Iterator[tuple[Any, Any, Any]]:
         """See `Calendar.find_slots`."""
-        own = terms_in_parts(terms, self)
         slots = [
-            part.calendar.find_slots(length, start, end, *[each[at] for each in own], step=step, quantity=quantity)
-            for at, part in enumerate(self.parts)
+            part.calendar.find_slots(length, start, end, *own, step=step, quantity=quantity)
+            for part, own in zip(self.parts, terms_in_parts(terms, self), strict=True)
         ]
         return slots_in_order(self.parts, slots, quantity, self._place_of)
 

@@ -161,8 +161,8 @@ class PartitionedSelection:
     def _joined(self, other: object, join: Callable[[Any, Any], Any]) -> Any:
         if not is_a(other, (Iterable, type)) or is_a(other, (str, bytes)):
             return NotImplemented
-        (others,) = terms_in_parts([other], self._home)
-        joined = [join(one, two) for one, two in zip(self._selections, others, strict=True)]
+        others = terms_in_parts([other], self._home)
+        joined = [join(one, two) for one, (two,) in zip(self._selections, others, strict=True)]
         return PartitionedSelection(self._home, joined)
 
     def __and__(self, other: object) -> Any:
@@ -191,34 +191,30 @@ class PartitionedSelection:
 
 
 def terms_in_parts(terms: Iterable[Any], home: Any) -> list[list[Any]]:
-    """Return for each argument of `Calendar.find` what it is in each of the partitions.
+    """Return for each of the partitions what the arguments of `Calendar.find` are there.
 
     Raises: `QueryError` for a selection of another calendar; what the iteration of a term raises.
     """
-    return [_in_parts(term, home, set()) for term in terms]
+    return _in_parts(list(terms), home, frozenset())
 
 
-def _in_parts(term: Any, home: Any, inside: set[int]) -> list[Any]:
+def _in_parts(term: Any, home: Any, inside: frozenset[int]) -> list[Any]:
     parts = len(home.parts)
+    if not is_a(term, (PartitionedSelection, No, list)):
+        if hasattr(type(term), "__next__"):
+            term = tuple(term)  # each partition iterates over it
+        return [term] * parts
     if is_a(term, PartitionedSelection):
         if term._home is not home:
             raise QueryError(term, "belongs to another calendar")
         return list(term._selections)
-    if not is_a(term, (No, list)):
-        if hasattr(type(term), "__next__"):
-            term = tuple(term)  # each partition iterates over it
-        return [term] * parts
     if id(term) in inside:
         raise QueryError(type(term), "a term that contains itself")
     inside = inside | {id(term)}
     if is_a(term, No):
         return list(map(No, _in_parts(term.term, home, inside)))
-    items = [_in_parts(item, home, inside) if _may_hold_selections(item) else [item] * parts for item in term]
+    items = [_in_parts(item, home, inside) for item in term]
     return [list(each) for each in zip(*items, strict=True)] if items else [[] for _ in range(parts)]
-
-
-def _may_hold_selections(item: Any) -> bool:
-    return is_a(item, (PartitionedSelection, No, list)) or hasattr(type(item), "__next__")
 
 
 def _matching(selection: Selection[Any], known: list[Any]) -> tuple[int, list[Any]]:
