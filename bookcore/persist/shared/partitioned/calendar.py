@@ -50,7 +50,7 @@ from bookcore.model.typecheck import is_a, plain_text
 from bookcore.persist.journal.errors import PartitionNotHeldError
 from bookcore.persist.journal.past import PastRecorder
 from bookcore.persist.shared.partitioned.choosing import chosen, none_available
-from bookcore.persist.shared.partitioned.division import EPOCH, RANGE, key_of, noted_in, owner_of
+from bookcore.persist.shared.partitioned.division import EPOCH, RANGE, key_of, misplaced, noted_in, owner_of
 from bookcore.persist.shared.partitioned.joint import JointTransaction
 from bookcore.persist.shared.partitioned.merging import by_start, digest_of, slots_in_order
 from bookcore.persist.shared.partitioned.parts import DIRECTORY, Part
@@ -861,13 +861,8 @@ class PartitionedCalendar:
         self.directory.calendar.check()
         for part in self.parts:
             part.calendar.check()
-            for id in part.state.registry.by_id:
-                if partition_of(id, self.partitions) != part.number:
-                    raise AssertionError(f"{id!r} is in partition {part.number}")
-        known = {id for part in self.parts for id in part.state.registry.by_id}
-        listed = {id for id in self.directory.state.registry.by_id if partition_of(id, self.partitions) in self._by_number}
-        if known != listed:
-            raise AssertionError("the directory has other resources than the partitions")
+        for fault in misplaced(self.directory.state, {part.number: part.state for part in self.parts}, self.partitions):
+            raise AssertionError(fault)
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         self.parts[0].state.__reduce_ex__(protocol)

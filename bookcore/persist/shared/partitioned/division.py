@@ -19,7 +19,7 @@ other:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -156,19 +156,25 @@ def _divide(connection: Any, where: Address, name: str) -> None:
     connection.execute("INSERT INTO bookcore.partitioned VALUES (%s, %s)", (name, where.partitions))
 
 
+def misplaced(directory: CalendarState, parts: Mapping[int, CalendarState], count: int) -> Iterator[str]:
+    """Tell which resources of *count* partitions, of which these are some, are not where they belong. O(resources)."""
+    for number, state in parts.items():
+        for id in state.registry.by_id:
+            if partition_of(id, count) != number:
+                yield f"resource {id!r} is in partition {number}, and belongs into another one"
+    listed = {id for id in directory.registry.by_id if partition_of(id, count) in parts}
+    resources = {id for state in parts.values() for id in state.registry.by_id}
+    yield from (f"the directory lacks resource {id!r}" for id in resources - listed)
+    yield from (f"the directory has a resource {id!r} that is in no partition" for id in listed - resources)
+
+
 def whole_faults(connection: Any, where: Address, states: Sequence[CalendarState]) -> list[JournalDamagedError]:
     """Tell what does not fit in the states of the directory and of all partitions, as errors. O(resources + bookings)."""
     directory, *parts = states
-    listed, faults = directory.registry.by_id.keys(), list[str]()
-    resources = {id for state in parts for id in state.registry.by_id}
-    faults += [f"the directory lacks resource {id!r}" for id in resources - listed]
-    faults += [f"the directory has a resource {id!r} that is in no partition" for id in listed - resources]
+    faults = list(misplaced(directory, dict(enumerate(parts)), len(parts)))
     ask = "SELECT partition, id FROM bookcore.booking_id WHERE calendar = %s"
     noted = set(connection.execute(ask, (where.whole,)).fetchall())
     for number, state in enumerate(parts):
-        for id in state.registry.by_id:
-            if partition_of(id, len(parts)) != number:
-                faults.append(f"resource {id!r} is in partition {number}, and belongs into another one")
         for seq in state.ledger.owners:
             id = state.ledger.id_of(seq)
             pair = number, key_of(id)
