@@ -37,7 +37,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_state_of_the_past_is_as_it_was(name: str, world: SimpleNamespace, tmp_path: Path) -> None:
-    """By position and by time, while the calendar goes on, and after it was shut down; nothing on the disk changes."""
+    """By position and by time while the calendar goes on, and by position after it; nothing on the disk changes."""
     key = world.families[name]
     clock = world.Clock(key(0))
     states: dict[int, tuple[str, int]] = {}
@@ -50,7 +50,7 @@ def test_every_state_of_the_past_is_as_it_was(name: str, world: SimpleNamespace,
     for is_open in (True, False):
         before = contents(tmp_path)
         for position, (digest, time) in states.items():
-            for as_of in (position, time_of(time), time_of(time) + SECOND / 2):
+            for as_of in (position, time_of(time), time_of(time) + SECOND / 2) if is_open else (position,):
                 past = Calendar.open(tmp_path, types=world.TYPES, as_of=as_of)
                 assert (past.position, past.digest()) == (position, digest)
                 past.check()
