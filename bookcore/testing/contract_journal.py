@@ -371,16 +371,18 @@ class JournalContract:
         with self.opening(place) as again:
             assert len(again) == 4
 
-    def test_an_open_transaction_refuses_what_needs_a_whole_state(self, new_place: Places) -> None:
-        """It goes on, and is kept."""
+    def test_an_open_block_refuses_what_needs_a_whole_state(self, new_place: Places) -> None:
+        """It goes on; a transaction is kept, and a what-if is undone."""
         place = new_place()
         with self._with_room(place) as calendar:
-            with calendar.transaction():
-                calendar.book("room", 50, 51)
-                for call in (calendar.checkpoint, calendar.close):
-                    with pytest.raises(TransactionError, match="a transaction is open"):
-                        call()
-                calendar.book("room", 51, 52)
+            for block, bookings in ((calendar.what_if, 3), (calendar.transaction, 5)):
+                with block():
+                    calendar.book("room", 50, 51)
+                    for call in (calendar.checkpoint, calendar.close):
+                        with pytest.raises(TransactionError, match="a transaction is open"):
+                            call()
+                    calendar.book("room", 51, 52)
+                assert len(calendar) == bookings
             digest = calendar.digest()
         with self.opening(place) as again:
             assert (len(again), again.digest()) == (5, digest)

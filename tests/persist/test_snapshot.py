@@ -816,24 +816,6 @@ def small(tmp_path: Path) -> Path:
     return tmp_path / "small.bks"
 
 
-def test_every_bit_flip_of_a_snapshot_is_noticed(small: Path, in_memory: InMemory) -> None:
-    """Exhaustively, through the whole of load."""
-    whole = bytearray(small.read_bytes())
-    for bit in range(8 * len(whole)):
-        whole[bit >> 3] ^= 1 << (bit & 7)
-        with pytest.raises(SnapshotError):
-            load(Calendar, small, types=[Flat], fs=in_memory(whole))
-        whole[bit >> 3] ^= 1 << (bit & 7)
-
-
-def test_every_cut_of_a_snapshot_is_noticed(small: Path, in_memory: InMemory) -> None:
-    """Exhaustively, through the whole of load."""
-    whole = small.read_bytes()
-    for length in range(len(whole)):
-        with pytest.raises(SnapshotError):
-            load(Calendar, small, types=[Flat], fs=in_memory(whole[:length]))
-
-
 def test_flipped_bit_under_a_right_digest_gives_an_error_or_a_sound_calendar(
     small: Path, reseal: Callable[[bytes], bytes], in_memory: InMemory
 ) -> None:

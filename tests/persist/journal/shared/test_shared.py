@@ -294,19 +294,6 @@ def test_a_transaction_does_not_wait_for_a_turn_without_end(opened: Open) -> Non
     assert one.book("room", 1, 2).owns_lock
 
 
-@pytest.mark.parametrize("call", ["checkpoint", "close"])
-@pytest.mark.parametrize("way", ["transaction", "what_if"])
-def test_an_open_block_refuses_what_needs_a_whole_state(call: str, way: str, opened: Open) -> None:
-    """It goes on."""
-    one, _ = pair(opened)
-    with getattr(one, way)():
-        one.book("room", 1, 2)
-        with pytest.raises(TransactionError, match="a transaction is open"):
-            getattr(one, call)()
-        one.book("room", 2, 3)
-    assert len(one) == 2 * (way == "transaction")
-
-
 def test_another_task_of_the_thread_is_refused_in_a_transaction(opened: Open) -> None:
     """It would wait for itself."""
     one, _ = pair(opened)

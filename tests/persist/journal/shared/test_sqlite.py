@@ -304,13 +304,6 @@ def test_create_false_makes_nothing(tmp_path: Path) -> None:
     Calendar.open(address, create=False).close()
 
 
-def test_bounds_are_those_of_the_first(opened: Open) -> None:
-    """Another one may leave them out, or name the same."""
-    assert opened(bounds="[]").bounds == opened().bounds == opened(bounds="[]").bounds == "[]"
-    with pytest.raises(JournalError, match=r"has the bounds '\[\]', not '\[\)'"):
-        opened(bounds="[)")
-
-
 def test_a_calendar_made_while_the_file_is_looked_at_is_one(tmp_path: Path) -> None:
     """Its tables without its mark would be those of another program."""
     made: list[str] = []
