@@ -266,7 +266,7 @@ class Calendar(Generic[R, K, E]):
                     binding = record.binding if record.resource is resource or id is resource else None
                 edges = binding.edges
                 keys = self._keys
-                fast_type = keys.plain
+                fast_type = keys.fast_type
                 if (
                     edges is not None
                     and type(start) is fast_type
@@ -464,7 +464,7 @@ class Calendar(Generic[R, K, E]):
         # The fast path needs no call to take the lock, one bisect, and no record of the change. All other cases, and every
         # refusal, go to the engine.
         gate, ledger, keys = self._gate, self._ledger, self._keys
-        fast_type = keys.plain
+        fast_type = keys.fast_type
         with gate.lock:  # not a call of `acquire`, after which Ctrl-C would leave the lock held
             if (
                 (id is None or type(id) is str)
@@ -854,7 +854,7 @@ class Calendar(Generic[R, K, E]):
         return self._find(None, terms)
 
     def _span_term(self, start: K | None, end: K | None, quantity: Any) -> Available:
-        if not self._keys.is_plain(start, end):  # plain keys need no check, so most searches are built without the lock
+        if not self._keys.needs_no_check(start, end):  # so most searches are built without the lock
             self._gate.ask(False, self._keys.admit, start, end)
         return Available(start, end, check_quantity(quantity))
 

@@ -43,7 +43,7 @@ from bookcore.model.errors import (
     brief,
 )
 from bookcore.model.event import BookingEvent
-from bookcore.model.keys import KeyFamily, StatedKeys, is_foreign, normal
+from bookcore.model.keys import KeyFamily, StatedKeys, is_user_defined, normal
 from bookcore.model.resource import Resource, overwrite, shows_capacity
 from bookcore.model.typecheck import is_a
 from bookcore.stores.generic import GenericAvailability, usage_of
@@ -307,7 +307,7 @@ class CalendarState:
             self.translate_error(exc, low, high)
             raise
         self.begun = True
-        fast_type = self.keys.plain
+        fast_type = self.keys.fast_type
         if type(low) is not fast_type or type(high) is not fast_type:
             self.keys.learn(low, high)
         self.ledger.put(event, record)
@@ -934,15 +934,15 @@ class CalendarState:
         """
         if is_a(exc, (BookcoreError, *LACKING)):  # by its type: it may be an exception of the user's own, which lies
             return
-        theirs = [key for key in keys if key is not None and is_foreign(key)]
-        if theirs or self.keys.foreign:
+        theirs = [key for key in keys if key is not None and is_user_defined(key)]
+        if theirs or self.keys.user_defined:
             key = theirs[0] if theirs else next((key for key in keys if key is not None), None)
             raise KeyTypeError(key, f"could not be compared: {type(exc).__name__}: {exc}") from exc
         raise StoreError(self.store, f"failed: {type(exc).__name__}: {exc}") from exc
 
     def translate_comparison(self, exc: Exception) -> None:
         """Raise a `KeyTypeError` for an exception that may come from the user's own comparison of keys; else return."""
-        key = self.keys.take_foreign()
+        key = self.keys.take_user_defined()
         if key is not None and not is_a(exc, (BookcoreError, *LACKING)):
             raise KeyTypeError(key, f"could not be compared: {type(exc).__name__}: {exc}") from exc
 

@@ -162,7 +162,7 @@ def is_one_kind(keys: Iterable[Any], types: Collection[type]) -> bool:
     return cls in OWN_KEYS or len(set(map(kind_of, keys))) == 1
 
 
-def is_foreign(key: Any) -> bool:
+def is_user_defined(key: Any) -> bool:
     """Tell whether code of the user's own compares a key."""
     return any(type(atom) not in OWN_KEYS for atom in _atoms(key))
 
@@ -254,19 +254,19 @@ _OF_CALENDAR = "the keys of this calendar"
 class KeyFamily:
     """The kinds of keys that are held together: admits new keys, brings them into index form and remembers their kinds.
 
-    ``plain`` is the type whose keys need only ``start < end`` to be admitted (for datetimes also that their ``tzinfo`` is
-    ``zone``: UTC or None). If it is None, every span is checked in full: there are no keys or keys of several kinds, or
-    ``foreign`` is true: some keys are compared by code of the user's own, so that two keys of one class may not be
-    comparable.
+    ``fast_type`` is the type whose keys need only ``start < end`` to be admitted; of datetimes, ``tzinfo`` has to be ``zone``
+    as well, which is UTC or None. If ``fast_type`` is None, every span is checked in full: there are no keys, or keys of
+    several kinds, or ``user_defined`` is true. That says that code of the user's own compares some keys, so that two keys of
+    one class may not be comparable.
 
     >>> family = KeyFamily(False, lambda: [])
     >>> low, high = family.admit(9, 12)
     >>> family.learn(low, high)
-    >>> family.plain, family.is_plain(10, 11), family.is_plain(11, 10)
+    >>> family.fast_type, family.needs_no_check(10, 11), family.needs_no_check(11, 10)
     (<class 'int'>, True, False)
     """
 
-    __slots__ = ("_held", "_kinds", "_stated", "asked", "closed", "foreign", "others", "plain", "zone")
+    __slots__ = ("_held", "_kinds", "_stated", "asked", "closed", "fast_type", "others", "user_defined", "zone")
 
     def __init__(
         self,
@@ -280,17 +280,17 @@ class KeyFamily:
         self.others = others  # what these keys are called in the sentence of an error
         self._held = held  # returns all keys that are held now; called only before a refusal
         self._kinds: dict[Any, Any] = {}
-        self.plain: Any = None
-        self.foreign = False
+        self.fast_type: Any = None
+        self.user_defined = False
         self.asked: Any = None  # the last key that was checked in full, if code of the user's own compares it
         self.zone: tzinfo | None = None
 
-    def is_plain(self, start: Any, end: Any) -> bool:
+    def needs_no_check(self, start: Any, end: Any) -> bool:
         """Tell whether a span is certainly in order and in index form. If not, `admit` finds out more."""
-        plain = self.plain
-        if type(start) is not plain or type(end) is not plain:
+        fast_type = self.fast_type
+        if type(start) is not fast_type or type(end) is not fast_type:
             return False
-        if plain is datetime and (start.tzinfo is not self.zone or end.tzinfo is not self.zone):
+        if fast_type is datetime and (start.tzinfo is not self.zone or end.tzinfo is not self.zone):
             return False
         try:
             return bool(start < end)
@@ -306,10 +306,10 @@ class KeyFamily:
         cannot be compared with those held. O(kinds); before a refusal O(keys held).
         """
         if start is not None and end is not None:
-            if self.is_plain(start, end):
+            if self.needs_no_check(start, end):
                 return start, end
-            (low, one), (high, other) = self._key(start, start, end), self._key(end, start, end)
-            if not (one and other) and (why := incomparable(low, high)) is not None:
+            (low, low_is_known), (high, high_is_known) = self._key(start, start, end), self._key(end, start, end)
+            if not (low_is_known and high_is_known) and (why := incomparable(low, high)) is not None:
                 raise KeyTypeError(end, f"cannot be compared with {brief_key(start)} ({why})")
             if not (not high < low if self.closed else bool(low < high)):
                 raise InvalidSpanError(start, end, "the end lies before the start" if self.closed else "")
@@ -319,16 +319,17 @@ class KeyFamily:
 
     def point(self, key: Any) -> Any:
         """Return one key in index form, or raise as `admit` does."""
-        plain = self.plain
-        if type(key) is plain and (
-            plain in _NEVER_NAN or (key.tzinfo is self.zone if plain is datetime else plain is float and key == key)
+        fast_type = self.fast_type
+        if type(key) is fast_type and (
+            fast_type in _NEVER_NAN
+            or (key.tzinfo is self.zone if fast_type is datetime else fast_type is float and key == key)
         ):
             return key
         return self._key(key, key, key)[0]
 
     def _key(self, key: Any, start: Any, end: Any) -> tuple[Any, bool]:
         """Return a key in index form, and whether it can be compared with every key of a kind that is held, by its kind."""
-        if self.plain is datetime and is_timestamp(key):
+        if self.fast_type is datetime and is_timestamp(key):
             held = normal(key)
             if type(held) is datetime and held.tzinfo is self.zone:
                 return held, True
@@ -341,7 +342,7 @@ class KeyFamily:
                 if is_array(atom):
                     raise KeyTypeError(key, "is an array: a key is one value that does not change")
         key = normal(key)
-        self.asked = key if type(key) not in OWN_KEYS and is_foreign(key) else None
+        self.asked = key if type(key) not in OWN_KEYS and is_user_defined(key) else None
         try:
             kind = kind_of(key)
             known = self._kinds.get(kind)  # a class need not be hashable
@@ -350,10 +351,10 @@ class KeyFamily:
         except Exception as exc:
             raise KeyTypeError(key, f"cannot be used as a key ({type(exc).__name__})") from exc
         # two keys of a class of the user's own need not be comparable; two times of NumPy's of one grain are
-        told = known is not None and (type(kind) is Grain or not (self.foreign and is_foreign(key)))
-        if not told and (known is None or incomparable(key, known) is not None):
+        is_known = known is not None and (type(kind) is Grain or not (self.user_defined and is_user_defined(key)))
+        if not is_known and (known is None or incomparable(key, known) is not None):
             self._compatible(key)
-        return key, told
+        return key, is_known
 
     def _compatible(self, key: Any) -> None:
         """Raise unless a key of a kind that is new can be compared with itself and with an example of every kind held."""
@@ -398,7 +399,7 @@ class KeyFamily:
     def learn(self, *keys: Any) -> None:
         """Remember the kinds of keys that are now held, given in index form; None is ignored."""
         for key in keys:
-            if key is not None and type(key) is not self.plain:
+            if key is not None and type(key) is not self.fast_type:
                 kind = kind_of(key)
                 if kind not in self._kinds:
                     self._settle({**self._kinds, kind: key})
@@ -411,13 +412,13 @@ class KeyFamily:
         """Return an example of the keys that are held, or None."""
         return next(iter(self._kinds.values()), None)
 
-    def take_foreign(self) -> Any:
+    def take_user_defined(self) -> Any:
         """Return a key that code of the user's own may have compared in the call that ends now, or None.
 
         It is held, or it was asked about: a command remembers its keys at its end, and not at all if it is undone.
         """
         asked, self.asked = self.asked, None
-        return self.sample() if self.foreign else asked
+        return self.sample() if self.user_defined else asked
 
     def suit(self, asked: Callable[[Any], bool]) -> bool:
         """Tell whether a question is true of an example of each kind that is held. O(kinds); if it is not, O(keys held)."""
@@ -437,32 +438,32 @@ class KeyFamily:
         self._settle({})
 
     def _settle(self, kinds: dict[Any, Any]) -> None:
-        """Replace the kinds, and what follows from them: ``plain``, ``zone`` and ``foreign``."""
-        plain: Any = None
+        """Replace the kinds, and what follows from them: ``fast_type``, ``zone`` and ``user_defined``."""
+        fast_type: Any = None
         zone: tzinfo | None = None
-        foreign = any(map(is_foreign, kinds.values()))
-        if len(kinds) == 1 and not foreign:
+        user_defined = any(map(is_user_defined, kinds.values()))
+        if len(kinds) == 1 and not user_defined:
             (kind,) = kinds
             # not for tuples, which can contain anything
             if kind in ((datetime, False), (datetime, True)):
-                plain, zone = datetime, UTC if kind[1] else None
+                fast_type, zone = datetime, UTC if kind[1] else None
             elif isinstance(kind, type):
-                plain = kind
+                fast_type = kind
         # all at once, without a call, so that Ctrl-C cannot come between
-        self._kinds, self.plain, self.zone, self.foreign = kinds, plain, zone, foreign
+        self._kinds, self.fast_type, self.zone, self.user_defined = kinds, fast_type, zone, user_defined
 
 
-def incomparable(one: Any, other: Any) -> str | None:
+def incomparable(first: Any, second: Any) -> str | None:
     """Return why two keys in index form cannot be ordered, None if they can. Tuples are compared element by element."""
-    own = type(one) in OWN_KEYS and type(other) in OWN_KEYS
+    own = type(first) in OWN_KEYS and type(second) in OWN_KEYS
     try:
-        if not own and (row := row_of(one)) is not None and row is row_of(other):
-            for part, opposite in zip(one, other, strict=False):
+        if not own and (row := row_of(first)) is not None and row is row_of(second):
+            for part, opposite in zip(first, second, strict=False):
                 if (why := incomparable(part, opposite)) is not None:
                     return why
             return None
-        below, above = bool(one < other), bool(other < one)
-        left, right = (None, None) if own else (grain(one), grain(other))
+        below, above = bool(first < second), bool(second < first)
+        left, right = (None, None) if own else (grain(first), grain(second))
     except LACKING:
         raise
     except Exception as exc:  # the user's own class may raise anything
@@ -471,7 +472,7 @@ def incomparable(one: Any, other: Any) -> str | None:
         return "each is less than the other"
     if left is not None and right is not None:
         return None if left.mixes(right) else "NumPy would round one of them, or has no room for it in the unit of the other"
-    time, other = (left, other) if left is not None else (right, one)
+    time, other = (left, second) if left is not None else (right, first)
     if time is not None and is_a(other, (Number,)):
         return "NumPy would take the number for a time, in whatever unit the other one has"
     if time is not None and time.is_finer_than_nanoseconds():

@@ -86,7 +86,7 @@ def test_a_calendar_is_as_fast_for_them_as_for_datetimes(make: Any) -> None:
     calendar.load(BookingEvent("room", start + n * hour, start + (n + 1) * hour) for n in range(2, 40))
     assert event.start is start
     keys = calendar._engine.state.keys
-    assert keys.plain is datetime
+    assert keys.fast_type is datetime
     record = calendar._engine.state.registry.record("room")
     rows = calendar._engine.state.store.overlapping(record, None, None)
     assert {type(key) for row in rows for key in row[:2]} == {datetime}

@@ -130,12 +130,12 @@ def test_a_kind_that_is_not_held_any_more_does_not_stand_in_the_way(make: Any) -
 def test_what_is_refused_is_not_remembered(stranger: Any) -> None:
     """After any refusal the family is what it was."""
     made = ring(1, 5)
-    before = made.plain, made.zone
+    before = made.fast_type, made.zone
     for span in ((stranger, None), (None, stranger), (0, stranger), (stranger, 9), (stranger, stranger)):
         try:
             made.admit(*span)
         except (KeyTypeError, InvalidSpanError):
-            assert (made.plain, made.zone) == before
+            assert (made.fast_type, made.zone) == before
             assert made.admit(2, 3) == (2, 3)
 
 
@@ -207,7 +207,7 @@ def test_what_a_family_knows_stays_whole_if_learning_is_cut_off(act: Callable[[K
         family = ring(*held)
         cut_off(partial(act, family), nth)
         fresh = ring(*family._kinds.values())
-        assert (family.plain, family.zone, family.foreign) == (fresh.plain, fresh.zone, fresh.foreign), nth
+        assert (family.fast_type, family.zone, family.user_defined) == (fresh.fast_type, fresh.zone, fresh.user_defined), nth
         assert act is KeyFamily.reset or all(map(family.knows, held)), nth
 
 

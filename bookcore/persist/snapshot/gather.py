@@ -89,7 +89,7 @@ def read(calendar: CalendarState, path: object) -> Rows:
     crowded = []
     if registry.pooled.value():  # no other resource can be crowded
         crowded = [place for place, record in enumerate(records) if record.crowded and _is_crowded(calendar, record)]
-    last, last_closure, fast_type = ledger.last, calendar.closures.last_id, calendar.keys.plain
+    last, last_closure, fast_type = ledger.last, calendar.closures.last_id, calendar.keys.fast_type
     return Rows(
         records, columns, ids, objects, until, expired, closures, active, tags, rules, last, last_closure, fast_type, crowded
     )
