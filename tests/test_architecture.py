@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -148,6 +149,76 @@ def test_no_rooms_import_each_other_in_a_circle() -> None:
         if name != "__init__":
             rooms.setdefault(room_of(name), set()).update({room_of(o) for o in others} - {room_of(name), "__init__"})
     assert circles(rooms) == []
+
+
+def test_the_calendar_is_one_class_with_few_attributes() -> None:
+    """No mixins (`Generic` is for type checkers), under 16 attributes, and no dict for more."""
+    assert [cls.__name__ for cls in bookcore.Calendar.__mro__] == ["Calendar", "Generic", "object"]
+    assert len([name for cls in bookcore.Calendar.__mro__ for name in getattr(cls, "__slots__", ())]) < 16
+    assert not hasattr(bookcore.Calendar(), "__dict__")
+
+
+def test_a_resource_has_one_slot_for_the_engine() -> None:
+    """Everything else that a calendar knows of it is in the record, to which the slot refers."""
+    own = {"id", "capacity", "before", "after"}
+    slots = {name for cls in bookcore.Resource.__mro__ for name in getattr(cls, "__slots__", ())}
+    assert slots - own - {"__weakref__", "__dict__"} == {"_binding"}
+
+
+STATE = {
+    "ledger": {"put", "pop", "name_all", "undo_numbers", "repair"},
+    "holds": {"put", "drop", "tidy", "pass_by", "put_back", "repair", "remember", "forget"},
+    "closures": {"put", "drop", "repair", "renumber"},
+    "registry": {"add", "add_all", "remove", "resized", "renumber", "tag", "tag_all", "untag", "repair", "put_back"},
+    "hours": {"set", "repair", "renumber"},
+    "buffers": {"add", "remove", "repair", "renumber"},
+    "booking_indexes": {"create", "enter", "discard", "repair"},
+    "store": {"put", "remove", "add_resource", "remove_resource", "load", "renumber"},
+}
+"""The parts of `CalendarState` that hold the state of a calendar, each with its methods that change it."""
+
+DOORS = {"engine.state", "engine.mending"}
+"""Where they are called: where a change is applied, and where one that was cut off is taken back."""
+
+
+def changes_of_state(tree: ast.AST) -> Iterator[str]:
+    """Yield the places at which a part of the state is changed: a call that changes it, or an assignment to what it owns."""
+    for node in ast.walk(tree):
+        called = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        target: Any = node.func if called else node  # type: ignore[attr-defined]
+        if not called and not isinstance(getattr(target, "ctx", None), ast.Store | ast.Del):
+            continue
+        while isinstance(target, ast.Subscript):
+            target = target.value
+        if isinstance(target, ast.Attribute):
+            part = target.value.attr if isinstance(target.value, ast.Attribute) else getattr(target.value, "id", "")
+            if part not in STATE or (part, target.attr) == ("holds", "clock"):  # which clock there is, is not state
+                continue
+            if target.attr in STATE[part] if called else hasattr(part_of_state(part), target.attr):
+                yield f"{target.lineno}: {ast.unparse(target)}"
+
+
+@cache
+def part_of_state(name: str) -> Any:
+    """Return a part of the state of a calendar."""
+    return getattr(bookcore.Calendar()._engine.state, name)
+
+
+def test_state_changes_in_one_file_and_in_the_fast_path() -> None:
+    """Other modules hand a change, or rows, to `CalendarState`; `Calendar.book` books by itself, and nothing else does."""
+    assert all(hasattr(part_of_state(part), name) for part, names in STATE.items() for name in names)
+    found = {}
+    for name in FILES:
+        tree = tree_of(name)
+        if name == "calendar":
+            (cls,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Calendar")
+            (book,) = (node for node in cls.body if isinstance(node, ast.FunctionDef) and node.name == "book")
+            assert list(changes_of_state(book))
+            cls.body.remove(book)
+        own = " self.store." if name == "engine.closures" else " of no name"  # the closures have a store of their own
+        found[name] = [place for place in changes_of_state(tree) if own not in place]
+    doors = {name for name, places in found.items() if places and room_of(name) != "testing"}
+    assert doors == DOORS, {name: found[name] for name in doors - DOORS}
 
 
 def test_the_oracle_calls_nothing_of_what_it_judges() -> None:

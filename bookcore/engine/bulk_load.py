@@ -30,10 +30,9 @@ from bookcore.index.dictionary_column import DictionaryColumn, are_spans, dictio
 from bookcore.model.change import Booked
 from bookcore.model.event import PUT, BookingEvent
 from bookcore.model.keys import OWN_KEYS, KeyFamily, is_one_kind, normal
-from bookcore.model.resource import Resource
 from bookcore.model.span import overlaps
 from bookcore.stores.protocol import SupportsLoad
-from bookcore.stores.record import ResourceRecord, bind
+from bookcore.stores.record import ResourceRecord
 
 _MANY = 10_000
 """So many objects that the collector follows, made in a block, are visited in less than a millisecond."""
@@ -65,35 +64,6 @@ def garbage_paused(*, aged: bool = False) -> Iterator[None]:
             gc.unfreeze()  # moves them to the oldest generation
     finally:
         gc.enable()
-
-
-def add_resources(
-    state: CalendarState,
-    ids: Sequence[Any],
-    resources: Sequence[Any],
-    capacities: Sequence[int],
-    before: Iterable[Any],
-    after: Iterable[Any],
-) -> None:
-    """Register many resources with a new calendar, from columns that have been checked. Its lock is held. O(n).
-
-    The result is as of a `ResourceAdded` for each, committed to `CalendarState`. No change is recorded: a new calendar has
-    no subscribers and no indexes. An exception leaves it half filled; the caller discards it.
-    """
-    add, first, home = state.store.add_resource, state.registry.size, state.home
-    numbers = range(first, first + len(resources))
-    records = list(map(ResourceRecord, ids, resources, numbers, capacities, before, after))
-    state.registry.add_all(records)
-    for record in records:
-        record.home = home
-        add(record)
-        resource = record.resource
-        if type(resource) is Resource and resource._binding is None:
-            object.__setattr__(resource, "_binding", record.binding)  # `bind`, written out for speed
-        else:
-            bind(record)
-        if record.before is not None or record.after is not None:
-            state.buffers.add(record)
 
 
 @garbage_paused()

@@ -124,8 +124,7 @@ class Mending:
         for record in records:
             record.active_count = len(store.overlapping(record, None, None))
         if change is not None or state.loading:
-            ledger.undo_numbers(state.counted[0])
-            state.closures.last_id = state.counted[1]
+            state.undo_numbers(*state.counted)
         for change_back in taken_out:
             state.apply(change_back)
         state.set_whole()

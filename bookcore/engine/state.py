@@ -191,8 +191,7 @@ class CalendarState:
         counted = self.counted
         try:
             self._apply_whole(inverse(change))
-            self.ledger.undo_numbers(counted[0])
-            self.closures.last_id = counted[1]
+            self.undo_numbers(*counted)
         except BaseException:
             self.change = change
             self.counted = counted
@@ -688,6 +687,50 @@ class CalendarState:
             records.table[place].tally.active += count  # `active_count`, written out: half the time
         self.keys.learn(starts[0], ends[0])
 
+    # -- what no record of a change says -----------------------------------------------------------
+
+    def add_resources(self, records: list[ResourceRecord]) -> None:
+        """Register the resources of a new calendar, whose records have their numbers. The lock is held. O(n).
+
+        The result is as of a `ResourceAdded` for each, committed. No change is noted: a new calendar has no subscribers and
+        no indexes. An exception leaves it half filled; the caller discards it.
+        """
+        add, home = self.store.add_resource, self.home
+        self.registry.add_all(records)
+        for record in records:
+            record.home = home
+            add(record)
+            resource = record.resource
+            if type(resource) is Resource and resource._binding is None:
+                object.__setattr__(resource, "_binding", record.binding)  # `bind`, written out for speed
+            else:
+                bind(record)
+            if record.before is not None or record.after is not None:
+                self.buffers.add(record)
+
+    def tag_all(self, numbers: Sequence[int], label: Hashable) -> None:
+        """Give resources of a new calendar, by number, a label. The result is as of a `Tagged` for each, committed. O(n)."""
+        self.registry.tag_all(numbers, label)
+
+    def number_after(self, booking: int | None = None, closure: int | None = None) -> None:
+        """Have the next booking and the next closure get numbers after these; None leaves them as they are. O(1)."""
+        if booking is not None:
+            self.ledger.last = booking
+        if closure is not None:
+            self.closures.last_id = closure
+
+    def undo_numbers(self, booking: int, closure: int) -> None:
+        """Let the numbers after these be given out again, because the bookings and closures were undone. O(1)."""
+        self.ledger.undo_numbers(booking)
+        self.closures.last_id = closure
+
+    def remember_expired(self, until: Mapping[Hashable, Any], *, alone: bool = False) -> None:
+        """Remember holds that ran out in a calendar whose state is taken over: their deadlines by id. O(holds).
+
+        *alone*: in place of those that are remembered now.
+        """
+        self.holds.expired = dict(until) if alone else {**self.holds.expired, **until}
+
     # -- undoing -----------------------------------------------------------------------------------
 
     def begin(self, block: Block, mark: Mark) -> None:
@@ -774,8 +817,7 @@ class CalendarState:
                 restore_facts(*log.handed.pop())
         while len(log.handed) > mark.handed:
             restore_facts(*log.handed.pop())
-        self.ledger.undo_numbers(mark.last)
-        self.closures.last_id = mark.last_closure
+        self.undo_numbers(mark.last, mark.last_closure)
 
     def _hides(self, undo: changes.Change) -> bool:
         """Release a booking without comparing a key, if the store can do that and no change is half done."""

@@ -254,10 +254,10 @@ _OF_CALENDAR = "the keys of this calendar"
 class KeyFamily:
     """The kinds of keys that are held together: admits new keys, brings them into index form and remembers their kinds.
 
-    ``fast_type`` is the type whose keys need only ``start < end`` to be admitted; of datetimes, ``tzinfo`` has to be ``zone``
-    as well, which is UTC or None. If ``fast_type`` is None, every span is checked in full: there are no keys, or keys of
-    several kinds, or ``user_defined`` is true. That says that code of the user's own compares some keys, so that two keys of
-    one class may not be comparable.
+    ``fast_type`` is the type whose keys need only ``start < end`` to be admitted; the ``tzinfo`` of datetimes has to be
+    ``zone`` as well, which is UTC or None. If ``fast_type`` is None, every span is checked in full: there are no keys, or
+    keys of several kinds, or ``user_defined`` is true: code of the user's own compares some keys, so that two keys of one
+    class may not be comparable.
 
     >>> family = KeyFamily(False, lambda: [])
     >>> low, high = family.admit(9, 12)

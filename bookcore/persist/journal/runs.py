@@ -157,7 +157,7 @@ def _load_mixed(state: CalendarState, records: Sequence[bytes], forms: bytes) ->
     rest = _without(found, died) if died else found
     if rest.numbers and not _load_into_store(state, rest, owners):
         return None
-    state.ledger.last = found.numbers[-1]
+    state.number_after(booking=found.numbers[-1])
     return later
 
 

@@ -288,7 +288,7 @@ class SharedRecorder:
         state.take_back_pending()
         self.grown, self._certain, self._hopes_until = grown, 0, 0.0  # first: no record of another history is certain
         counts = self._arrive(self._histories + 1, place, take_over, state, fresh)
-        state.holds.expired = fresh.holds.expired
+        state.remember_expired(fresh.holds.expired, alone=True)
         return counts
 
     # -- for the calendar --------------------------------------------------------------------------

@@ -94,11 +94,11 @@ def take_over(state: CalendarState, fresh: CalendarState) -> tuple[int, int]:
     cut off. Raises: whatever commits raise.
     """
     difference = _Difference(state, fresh)
-    state.ledger.undo_numbers(state.ledger.last)  # numbers that are given again are no locks of earlier events
+    # numbers that are given again are no locks of earlier events
+    state.undo_numbers(state.ledger.last, state.closures.last_id)
     back = _committed(state, difference.taken_back())
     came = _committed(state, difference.coming())
-    state.ledger.undo_numbers(fresh.ledger.last)
-    state.closures.last_id = fresh.closures.last_id
+    state.undo_numbers(fresh.ledger.last, fresh.closures.last_id)
     return back, came
 
 

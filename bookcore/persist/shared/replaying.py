@@ -83,7 +83,7 @@ def empty(name: str, asked: Asked, last: int = 0) -> Beginning:
     if asked.event_type in (None, BookingEvent) and not last:
         return Beginning.empty(asked.bounds)
     _, state = asked.make_new(blank)
-    state.ledger.last = state.closures.last_id = last
+    state.number_after(last, last)
     return beginning(state, name, 1, if_new=True)
 
 

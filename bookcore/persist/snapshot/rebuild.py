@@ -14,7 +14,7 @@ from operator import is_not
 from types import MemberDescriptorType
 from typing import Any
 
-from bookcore.engine.bulk_load import add_resources, are_numbers, spans_of
+from bookcore.engine.bulk_load import are_numbers, spans_of
 from bookcore.engine.engine import Engine
 from bookcore.engine.state import CalendarState
 from bookcore.hours.opening_hours import Hours
@@ -28,6 +28,7 @@ from bookcore.persist.codec.blob import Unreadable
 from bookcore.persist.codec.columns import KeyColumn
 from bookcore.persist.snapshot.classes import CODEC, OWN, resolve
 from bookcore.persist.snapshot.state import State
+from bookcore.stores.record import ResourceRecord
 
 _FACTS = {*BookingEvent.__slots__, "resource", "start", "end", "id", "quantity", "__class__", "__dict__"}
 """What of a booking its fields cannot say."""
@@ -70,10 +71,12 @@ def _fill(calendar: CalendarState, state: State, classes: dict[str, type]) -> No
     """Do what `rebuild` does, with the lock held for writing."""
     resources = _resources(state, classes, calendar.registry.id_of)
     facts = state.resources
-    add_resources(calendar, facts.ids, resources, facts.capacities, facts.before, facts.after)
+    numbers = range(len(resources))
+    records = map(ResourceRecord, facts.ids, resources, numbers, facts.capacities, facts.before, facts.after)
+    calendar.add_resources(list(records))
     for label, members in zip(state.tags.labels, state.tags.members, strict=True):
         if members:
-            calendar.registry.tag_all(members, label)
+            calendar.tag_all(members, label)
     for place in state.crowded:  # until its bookings are there
         calendar.commit(CapacitySet(resources[place], ROOMY, facts.capacities[place]))
     seqs = _numbers(state)
@@ -82,7 +85,7 @@ def _fill(calendar: CalendarState, state: State, classes: dict[str, type]) -> No
     for place in state.crowded:
         calendar.commit(CapacitySet(resources[place], facts.capacities[place], ROOMY))
     ledger = calendar.ledger
-    ledger.last = max(ledger.last, state.last_sequence)
+    calendar.number_after(booking=max(ledger.last, state.last_sequence))
     # Not before the bookings are active: they may be active where it was closed later, and holds may have run out
     # by now.
     for place, until in zip(state.holds.bookings, state.holds.until, strict=True):
@@ -92,8 +95,7 @@ def _fill(calendar: CalendarState, state: State, classes: dict[str, type]) -> No
         calendar.keys.check_datetimes(hours.zone is not None)
         for place in keepers:
             calendar.commit(HoursSet(resources[place], hours))
-    for id, until in zip(state.expired.ids, state.expired.until, strict=True):
-        calendar.holds.remember(id, until)
+    calendar.remember_expired(dict(zip(state.expired.ids, state.expired.until, strict=True)))
     _close(calendar, state, seqs, resources, classes)
 
 
@@ -135,7 +137,7 @@ def _close(
             calendar.ledger.event(seqs[at]) if at < len(seqs) else released[at - len(seqs)] for at in overlapping
         )
         calendar.commit(Closed(Closure(resources[place], start, end, reason, id, listed)))
-    calendar.closures.last_id = state.last_closure
+    calendar.number_after(closure=state.last_closure)
 
 
 def _resources(state: State, classes: dict[str, type], id_of: Callable[[Any], Any]) -> list[Any]:
@@ -326,5 +328,5 @@ def _book_one_by_one(
         event = makers[rows.kinds[at]](
             resources[rows.resources[at]], keys[at], keys[count + at], rows.ids[at], rows.quantities[at], rows.fields[at]
         )
-        calendar.ledger.last = seq - 1
+        calendar.number_after(booking=seq - 1)
         engine.add_booking(event)

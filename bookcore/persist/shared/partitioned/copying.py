@@ -64,9 +64,9 @@ def put_together(
     closures.sort(key=lambda row: row[1])
     whole = _made_of(make, states[0], [*resources, *bookings, *capacities, *closures], known)
     for state in states:
-        whole.holds.expired.update(state.holds.expired)
-    whole.ledger.last = max(whole.ledger.last, *(state.ledger.last for state in states))
-    whole.closures.last_id = max(state.closures.last_id for state in states)
+        whole.remember_expired(state.holds.expired)
+    last = max(whole.ledger.last, *(state.ledger.last for state in states))
+    whole.number_after(last, max(state.closures.last_id for state in states))
     return whole
 
 
@@ -78,10 +78,11 @@ def take_apart(
     for row in _rows(whole, path, known):
         groups[partition_of(row[_WHERE[row[0]]], count)].append(row)
     states = [_made_of(make, whole, rows, known) for rows in groups]
-    states[0].holds.expired.update(whole.holds.expired)
+    states[0].remember_expired(whole.holds.expired)
     last = max(whole.ledger.last, whole.closures.last_id)
     for number, state in enumerate(states):
-        state.ledger.last = state.closures.last_id = first_number(number, last)
+        first = first_number(number, last)
+        state.number_after(first, first)
     return states
 
 
