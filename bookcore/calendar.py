@@ -1705,8 +1705,8 @@ class Calendar(Generic[R, K, E]):
         number = python_int(position)
         if number is None or number < 0:
             raise QueryError(position, "a position is a whole number from 0")
-        patience = None if timeout is None else check_timeout(timeout)
-        self._journal().wait_for(number, patience)
+        seconds = None if timeout is None else check_timeout(timeout)
+        self._journal().wait_for(number, seconds)
 
     @contextmanager
     def fresh(self) -> Iterator[Self]:

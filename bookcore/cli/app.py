@@ -17,12 +17,12 @@ from bookcore.cli import databases
 from bookcore.cli.directories import (
     about_resource,
     moment,
-    nothing_told,
     read_key,
     show_copied,
     show_history,
     show_salvaged,
     show_verified,
+    why_nothing,
 )
 from bookcore.cli.faults import BAD, UsageError, errors, stop_json
 from bookcore.cli.options import (
@@ -284,7 +284,7 @@ def log(
         history = read_log(directory, since=when, wanted=wanted, key=read_key(key_file), progress=progress)
     show_history(history, as_json=as_json)
     if not history and not as_json:
-        errors().print(escape(visible(nothing_told(history, resource, since))))
+        errors().print(escape(visible(why_nothing(history, resource, since))))
 
 
 @app.command(cls=Command, epilog="Exit code: 0 done, and the copy is whole; 2 it cannot be done as asked.")

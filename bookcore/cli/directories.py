@@ -133,7 +133,7 @@ def show_history(history: History, *, as_json: bool) -> None:
     if console.is_terminal:
         shown = bare_table("record", "time", "what", "", right=(0,))
         for entry in history:
-            what, details = _told(entry)
+            what, details = _described(entry)
             shown.add_row(str(entry.position), words(entry.time, "unknown")[:19], what, escape(details))
         console.print(shown)
         of = "" if history.since is None else f", of {words(history.since)[:19]},"
@@ -141,10 +141,10 @@ def show_history(history: History, *, as_json: bool) -> None:
         console.print(f"[dim]{unread}times are UTC[/]")
         return
     for entry in history:
-        print("\t".join((str(entry.position), plain(entry.time) or "unknown", *_told(entry))))
+        print("\t".join((str(entry.position), plain(entry.time) or "unknown", *_described(entry))))
 
 
-def nothing_told(history: History, resource: str | None, since: str | None) -> str:
+def why_nothing(history: History, resource: str | None, since: str | None) -> str:
     """Return why nothing was printed by ``log`` with these options."""
     if resource is None and since is None:
         return f"no changes are kept: the records begin after record {history.begins}"
@@ -155,14 +155,14 @@ def nothing_told(history: History, resource: str | None, since: str | None) -> s
 
 def _entry(entry: Entry) -> dict[str, Any]:
     """Return an entry for JSON."""
-    what, details = _told(entry)
+    what, details = _described(entry)
     facts = {"position": entry.position, "time": plain(entry.time), "change": type(entry.change).__name__, "what": what}
     return facts | {
         "resources": list(map(plain, entry.resources)), "booking": plain(entry.booking), "details": details,
     }  # fmt: skip
 
 
-def _told(entry: Entry) -> tuple[str, str]:
+def _described(entry: Entry) -> tuple[str, str]:
     """Return what happened, in one word or two, and the details, as text for people."""
     change: Any = entry.change
     names = [visible(id) for id in entry.resources]

@@ -70,8 +70,8 @@ class Source(NamedTuple):
         types: Any = StandIns()  # for all names in a file, because the command line has not the classes of the program
         if self.holder != "snapshot":
             with progress_bar(f"Reading {self.name}", of_bytes=self.holder == "directory") as progress:
-                told = None if self.holder == "database" and is_divided(self.typed) else progress
-                return Calendar.open(self.typed, as_of="now", types=types, key=key, progress=told)
+                shown = None if self.holder == "database" and is_divided(self.typed) else progress
+                return Calendar.open(self.typed, as_of="now", types=types, key=key, progress=shown)
         if self.copy is None:
             return Calendar.restore(self.typed, clock=None, types=types, key=key)
         with TemporaryDirectory(prefix="bookcore-") as folder:

@@ -420,7 +420,7 @@ class Engine:
             here = not is_a(event_or_id, BookingEvent) or getattr(event_or_id, "_home", None) is ledger
             ran_out = until if until is not None or not here else holds.expired.get(_id_of(event_or_id))
             if ran_out is not None:
-                now = None if holds.clock is None else holds.now(state.told_as)
+                now = None if holds.clock is None else holds.now(state.shown_as)
                 raise HoldExpiredError(event_or_id, ran_out, now) from None
             raise
         return seq, event_or_id if issubclass(type(event_or_id), BookingEvent) else ledger.event(seq)
@@ -509,7 +509,7 @@ class Engine:
     def _deadline(self, ttl: Any, until: Any) -> tuple[Any, Any]:
         """Return the deadline that ``ttl`` or ``until`` asks for, in index form, and the clock's present instant."""
         holds = self.state.holds
-        now = holds.now(self.state.told_as)
+        now = holds.now(self.state.shown_as)
         return holds.deadline(later(now, ttl) if ttl is not None else until, now), now
 
     def _has_room(self, allows: Callable[..., bool], record: ResourceRecord, low: Any, high: Any, *asked: Any) -> bool:

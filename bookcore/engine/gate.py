@@ -51,7 +51,7 @@ IDLE, DECIDING, CHANGING = 0, 1, 2
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-_PATIENCE = 1.0
+_RECHECK_AFTER = 1.0
 """Seconds after which a thread that waits for a block looks again, should the message of its end have been lost."""
 
 
@@ -150,7 +150,7 @@ class Block:
 
     def wait(self) -> None:
         """Wait for the end of the block, and not much longer. The lock of the calendar is not held."""
-        if self._over.acquire(timeout=_PATIENCE):
+        if self._over.acquire(timeout=_RECHECK_AFTER):
             self._over.release()
 
 

@@ -56,9 +56,9 @@ class Holds:
         """Raise `QueryError` if bookings read from *where* are held until a deadline, and there is no clock. O(holds)."""
         count = sum(until is not None for until in self.until.values())
         if self.clock is None and count:
-            told = f"has {count:,} holds with deadlines" if count > 1 else "has a hold with a deadline"
+            counted = f"has {count:,} holds with deadlines" if count > 1 else "has a hold with a deadline"
             way = "give clock=..., or clock=None if they are to stand until confirmed or removed"
-            raise QueryError(where, f"{told}: {way}")
+            raise QueryError(where, f"{counted}: {way}")
 
     def now(self, calendar: object) -> Any:
         """Return the clock's instant. Raises: `QueryError` when there is no clock, `KeyTypeError` for an invalid instant."""

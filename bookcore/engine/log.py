@@ -8,15 +8,15 @@ noted. With a journal every command is a block (`bookcore.engine.recording`), an
 record: it is appended before the lock is released, and the call waits for it after that, before subscribers are notified.
 
 A call returns when subscribers have been notified of all changes up to its own, in order. ``noted`` counts the changes put
-into the outbox, ``told`` those delivered; a call waits until ``told`` reaches what ``noted`` was when it released the lock,
-or delivers them itself, and no more than these: the changes of later calls are theirs to deliver.
+into the outbox, ``delivered`` those that subscribers have received. A call waits until ``delivered`` reaches what ``noted``
+was when it released the lock, or delivers these changes itself; later calls deliver their own.
 
-    noted   1  2  3 | 4  5          3 when this call ended, 5 now
-    told    1  2                    it delivers 3 and returns
+    noted       1  2  3 | 4  5          3 when this call ended, 5 now
+    delivered   1  2                    it delivers 3 and returns
 
 A subscriber may call any calendar. What it changes there is delivered after it has returned, by the same thread, so a thread
 that delivers never waits for another one that does. A subscriber that waits for the call of another thread, which waits for
-the subscriber, would wait for ever; so a call waits for no longer than `PATIENCE` for one call of a subscriber.
+the subscriber, would wait for ever; so a call waits for no longer than `SUBSCRIBER_TIMEOUT` for one call of a subscriber.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from bookcore.model.errors import brief
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-PATIENCE = 60.0
+SUBSCRIBER_TIMEOUT = 60.0
 """Seconds for which a thread waits for one call of a subscriber by another thread, which may wait for this very thread."""
 
 _FACTS = ("_seq", "_lock", "_home", "_id", "_resource")
@@ -95,8 +95,21 @@ class Log:
     """The noted changes and the subscribers of one calendar. Used under the calendar's lock, except for `deliver`."""
 
     __slots__ = (
-        "_left", "_place", "_turn", "active", "changes", "due", "handed", "journal", "latest", "noted", "outbox",
-        "pending", "provisional", "subscribers", "told",
+        "_left",
+        "_place",
+        "_turn",
+        "active",
+        "changes",
+        "delivered",
+        "due",
+        "handed",
+        "journal",
+        "latest",
+        "noted",
+        "outbox",
+        "pending",
+        "provisional",
+        "subscribers",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -105,7 +118,7 @@ class Log:
         # The events booked since then, in the order of the changes, each with its facts before it was booked (`facts_of`).
         self.handed: list[tuple[Any, tuple[Any, ...]]] = []
         self.outbox: deque[_Waiting] = deque()  # each with its number
-        self.noted = self.told = 0
+        self.noted = self.delivered = 0
         self.latest: Change | None = None  # the last change that a commit has noted
         self.due = 0  # the number of the last change that the present call has to deliver, or 0
         self.subscribers: tuple[Subscription, ...] = ()
@@ -193,7 +206,7 @@ class Log:
 
     def deliver(self, until: int) -> None:
         """Notify subscribers of the changes up to number *until*, or, where this thread must not wait, do so later."""
-        if self.told < until:
+        if self.delivered < until:
             this_thread.due.append((self, until))
             deliver_all()
 
@@ -221,9 +234,9 @@ class Log:
                         except Exception as exc:
                             _report("a subscriber failed: %s", brief(subscription.callback), exc=exc)
                 # no call comes between these, so Ctrl-C does not either
-                self.told, self._place = number, 0
+                self.delivered, self._place = number, 0
                 outbox.popleft()
-            self.told = max(self.told, until)
+            self.delivered = max(self.delivered, until)
             return True
         except BaseException:
             self.remind()
@@ -235,14 +248,14 @@ class Log:
                 pass
 
     def _wait_for_turn(self, until: int) -> bool:
-        """Wait until no other thread delivers, but no longer than `PATIENCE` for one call of a subscriber.
+        """Wait until no other thread delivers, but no longer than `SUBSCRIBER_TIMEOUT` for one call of a subscriber.
 
         Returns False if that is over. The other thread then delivers the changes up to number *until* as well, once the
         subscriber has returned; which it may not do before the present call does.
         """
-        at = self.told, self._place
-        while not self._turn.acquire(timeout=PATIENCE):
-            before, at = at, (self.told, self._place)
+        at = self.delivered, self._place
+        while not self._turn.acquire(timeout=SUBSCRIBER_TIMEOUT):
+            before, at = at, (self.delivered, self._place)
             if at != before or not self._place:
                 continue
             try:
@@ -274,7 +287,7 @@ class Log:
             self._turn.release()
         else:
             self._turn = threading.RLock()
-            self.told = self.noted - len(self.outbox)
+            self.delivered = self.noted - len(self.outbox)
         if self.outbox:
             self.remind()
 

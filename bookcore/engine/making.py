@@ -201,7 +201,8 @@ def check_event_type(cls: Any) -> None:
             continue
         if not vars(base).keys().isdisjoint(("__init__", "__new__")):  # it takes what it likes
             return
-        if names := [name for name, told in _annotations(base).items() if name[:1] != "_" and not _OF_THE_CLASS.match(told)]:
+        public = {name: text for name, text in _annotations(base).items() if name[:1] != "_"}
+        if names := [name for name, text in public.items() if not _OF_THE_CLASS.match(text)]:
             what = f"{', '.join(names)} of {base.__name__}: annotated, and no field; @dataclass(eq=False) makes it one"
             raise QueryError(cls, what)
 
@@ -212,7 +213,7 @@ def _annotations(cls: type) -> dict[str, str]:
         import annotationlib  # earlier versions have not got it
 
         return annotationlib.get_annotations(cls, format=annotationlib.Format.STRING)
-    return {name: told if type(told) is str else repr(told) for name, told in inspect.get_annotations(cls).items()}
+    return {name: text if type(text) is str else repr(text) for name, text in inspect.get_annotations(cls).items()}
 
 
 def check_event(event: Any) -> None:

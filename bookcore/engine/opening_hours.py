@@ -168,7 +168,7 @@ class OpeningHours:
         hours = record.hours
         if hours is not None and not self.allows(record, low, high, quantity):
             closes, opens = next(iter(hours.closed_spans(low, high)), (low, high))
-            closes, opens = Window(start, end, low, high).tell(closes, opens)
+            closes, opens = Window(start, end, low, high).in_asked_zone(closes, opens)
             text = f"outside its opening hours {span_text(closes, opens, '[)')}"
             yield Cause(CauseKind.HOURS, hours, closes, opens, text, "outside its opening hours")
 

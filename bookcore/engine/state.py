@@ -81,7 +81,7 @@ class CalendarState:
     __slots__ = (
         "_apply", "_awaited", "_refusals", "begun", "booking_indexes", "bounds", "buffers", "change", "closed", "closures",
         "counted", "event_type", "expiry", "gate", "holds", "home", "hours", "indexed", "keys", "ledger", "loading", "log",
-        "registry", "repairable", "resizing", "rules", "sizes", "store", "told_as",
+        "registry", "repairable", "resizing", "rules", "sizes", "store", "shown_as",
     )  # fmt: skip
 
     def __init__(
@@ -95,7 +95,7 @@ class CalendarState:
         stated: StatedKeys | None = None,
     ) -> None:
         self.home = home  # the calendar, which `Resource.is_available` calls
-        self.told_as = home  # what errors call it: of a partition, the calendar that the program opened
+        self.shown_as = home  # what errors call it: of a partition, the calendar that the program opened
         self.store = store
         self.bounds = bounds
         self.closed = closed = bounds == "[]"
@@ -154,7 +154,7 @@ class CalendarState:
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         """Refuse copy, deepcopy and pickle: a copy would share a store, a lock and functions with the calendar."""
         way = "Calendar.restore of a snapshot makes an independent one"
-        raise QueryError(self.told_as, f"is neither copied nor pickled: {way}")
+        raise QueryError(self.shown_as, f"is neither copied nor pickled: {way}")
 
     # -- commit ------------------------------------------------------------------------------------
 
@@ -842,7 +842,7 @@ class CalendarState:
         gate, holds, expiry = self.gate, self.holds, self.expiry
         if gate.torn:
             gate.settle()
-        due = holds.due(holds.now(self.told_as)) if holds.deadlines else []
+        due = holds.due(holds.now(self.shown_as)) if holds.deadlines else []
         hidden = 0 if expiry is None else expiry.hidden_count
         if not due and not hidden:
             self.watch()

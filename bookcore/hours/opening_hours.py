@@ -346,7 +346,7 @@ class Hours:
             (start if opens == a else self._key(opens), end if closes == b else self._key(closes))
             for opens, closes in spans
         )
-        return Window(start, end, start, end).tell_all(keys)
+        return Window(start, end, start, end).all_in_asked_zone(keys)
 
 
 def _length(at_least: object) -> timedelta:

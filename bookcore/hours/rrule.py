@@ -63,7 +63,7 @@ _DATES: Final = range(date(2000, 1, 1).toordinal(), date(2028, 1, 1).toordinal()
 """Days among which each date falls on each weekday that it can."""
 _DOUBT: Final = 2_000
 """The steps without an occurrence after which it is asked whether there is any day for it."""
-_PATIENCE: Final = 40_000
+_MOST_STEPS: Final = 40_000
 """The steps without an occurrence after which a rule is given up whose repetition is longer than that."""
 
 
@@ -366,7 +366,7 @@ class _Expansion:
             steps += 1
             if unit - found > cycle or (steps == _DOUBT and not any(self._next_day(day) == day for day in _DATES)):
                 return
-            if steps > _PATIENCE:
+            if steps > _MOST_STEPS:
                 shown = date.fromordinal(min(unit // units, _LAST)).isoformat()
                 raise HoursError(self.rule.text, f"no occurrence was found up to {shown}; this rule is given up")
 

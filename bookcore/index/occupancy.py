@@ -76,7 +76,7 @@ class OccupancyIndex:
 
     The sizes are arguments for tests, which want small structures, and for measurements.
     ``smallest`` is the least limit of a chunk; ``tail`` how many of its starts, and of its ends, may always be late (a
-    quarter of the limit may be, too); ``stride`` how many chunks a group is made with; ``patience`` how many spans may
+    quarter of the limit may be, too); ``stride`` how many chunks a group is made with; ``waiting_limit`` how many spans may
     wait; ``worth`` how many ordinals a question takes out of a chunk's bitmap rather than mark that many more.
 
     Complexity, with m spans in chunks of B: `add` O(log m + groups spanned), with an absorption, O(tail log B), once in
@@ -95,12 +95,30 @@ class OccupancyIndex:
     SMALLEST = 64  # below it the objects of a chunk outweigh what it holds
     TAIL = 32  # as many starts, and ends, may a question have to look at one by one in each chunk that it reads
     STRIDE = 8  # more: more deltas to combine in a question; fewer: more checkpoints to mark in an addition
-    PATIENCE = 1 << 14  # so many spans are put in chunks in some 20 ms, which one question takes longer
+    WAITING_LIMIT = 1 << 14  # so many spans are put in chunks in some 20 ms, which one question takes longer
     WORTH = 64  # marking so many ordinals takes as long as making and counting the bitmaps of a chunk
 
     __slots__ = (
-        "begun", "chunks", "closed", "count", "end_search", "groups", "heads", "kind", "limit", "patience", "room",
-        "search", "shared", "size", "smallest", "stride", "tail", "waiting", "worth", "zone",
+        "begun",
+        "chunks",
+        "closed",
+        "count",
+        "end_search",
+        "groups",
+        "heads",
+        "kind",
+        "limit",
+        "room",
+        "search",
+        "shared",
+        "size",
+        "smallest",
+        "stride",
+        "tail",
+        "waiting",
+        "waiting_limit",
+        "worth",
+        "zone",
     )  # fmt: skip
 
     def __init__(
@@ -110,13 +128,13 @@ class OccupancyIndex:
         smallest: int = SMALLEST,
         tail: int = TAIL,
         stride: int = STRIDE,
-        patience: int = PATIENCE,
+        waiting_limit: int = WAITING_LIMIT,
         worth: int = WORTH,
     ) -> None:
         self.closed = closed
         # on which side of an equal head a start falls, and an end
         self.search, self.end_search = (bisect_left, bisect_right) if closed else (bisect_right, bisect_left)
-        self.smallest, self.tail, self.stride, self.patience, self.worth = smallest, tail, stride, patience, worth
+        self.smallest, self.tail, self.stride, self.waiting_limit, self.worth = smallest, tail, stride, waiting_limit, worth
         self.waiting: list[Any] | None = None
         self.shared: dict[Any, Any] | None = {}  # one object for each key, as long as keys repeat
         self.kind: Any = None
@@ -162,7 +180,7 @@ class OccupancyIndex:
             self.count += 1
             if number >= self.size:
                 self.size = number + 1
-            if len(waiting) >= 3 * self.patience:
+            if len(waiting) >= 3 * self.waiting_limit:
                 self._arrange()
             return start, end
         heads = self.heads
@@ -206,7 +224,7 @@ class OccupancyIndex:
         if not self.count and kind is not None:
             self.kind, self.zone = kind, zone
             self.shared = {}  # a key of another kind may equal one of these
-            self.waiting = [] if self.patience else None
+            self.waiting = [] if self.waiting_limit else None
             if start is not None and end is not None:
                 return self.add(number, start, end)
         self._arrange()
@@ -614,7 +632,7 @@ class OccupancyIndex:
 
     def _empty(self, size: int, count: int) -> OccupancyIndex:
         """Return an index like this one, without a chunk, made ready for so many spans."""
-        sizes = {name: getattr(self, name) for name in ("smallest", "tail", "stride", "patience", "worth")}
+        sizes = {name: getattr(self, name) for name in ("smallest", "tail", "stride", "waiting_limit", "worth")}
         fresh = type(self)(self.closed, **sizes)
         fresh.size, fresh.count = size, count
         fresh._measure()
@@ -666,7 +684,7 @@ class OccupancyIndex:
                 raise AssertionError(otherwise)
 
         if self.waiting is not None:
-            must(self.count * 3 == len(self.waiting) < 3 * self.patience, "other spans wait than are counted")
+            must(self.count * 3 == len(self.waiting) < 3 * self.waiting_limit, "other spans wait than are counted")
             must(not self.count or max(self.waiting[::3]) < self.size, "an ordinal is too large")
             must(not any(chunk.size() for chunk in self.chunks), "a span does not wait")
             keys = self.waiting[1::3] + self.waiting[2::3]

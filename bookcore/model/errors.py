@@ -534,8 +534,8 @@ class HoldExpiredError(UnknownBookingError):
 
     def __init__(self, booking: object, until: object, now: object) -> None:
         self.booking, self.until, self.now = booking, until, now
-        told = "" if now is None else f"; it is {brief_key(now)} now"
-        self.reason = f"ran out at {brief_key(until)}{told}"
+        present = "" if now is None else f"; it is {brief_key(now)} now"
+        self.reason = f"ran out at {brief_key(until)}{present}"
         BookcoreError.__init__(self, f"the hold {_name(booking)} {self.reason}")
 
 

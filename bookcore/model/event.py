@@ -66,19 +66,19 @@ def _mistaken(name: str) -> str | None:
         SequenceMatcher,  # here, because a program whose bookings have no fields needs it never
     )
 
-    told = f"field of that name is given as fields={{{brief(name)}: ...}}"
+    given = f"field of that name is given as fields={{{brief(name)}: ...}}"
     if name in _CALLS:
-        also = "it is what an event says itself" if name in NO_FIELDS else f"a {told}"
+        also = "it is what an event says itself" if name in NO_FIELDS else f"a {given}"
         return f"it is for Calendar.{_CALLS[name]}; {also}"
     lower = name.lower()
     if lower == "qty":
-        return f"did you mean quantity? A {told}"
+        return f"did you mean quantity? A {given}"
     if lower.rstrip("_") == "id":  # Python itself tells that the resource, the start or the end is not given
-        return f"did you mean id? A {told}"
+        return f"did you mean id? A {given}"
     for word in sorted({*_CALLS, "fields"} - _WORDS):
         # two letters that changed places make little of the ratio of a short word
         if sorted(word) == sorted(lower) or SequenceMatcher(None, word, lower).ratio() > 0.8:
-            return f"did you mean {word}? A {told}"
+            return f"did you mean {word}? A {given}"
     return None
 
 

@@ -30,7 +30,7 @@ class Window:
     >>> noon = datetime(2026, 5, 1, 12, tzinfo=timezone(timedelta(hours=2)))
     >>> low = normal(noon)
     >>> window = Window(noon, None, low, None)
-    >>> first, last = window.tell(low, low + timedelta(hours=1))
+    >>> first, last = window.in_asked_zone(low, low + timedelta(hours=1))
     >>> first is noon, str(last)
     (True, '2026-05-01 13:00:00+02:00')
     """
@@ -47,7 +47,7 @@ class Window:
             self._changes = zone is not UTC or of_pandas  # computed keys are in UTC
             self.start, self.end = _alike(self.model, start, end)
 
-    def tell(self, first: Any, last: Any) -> tuple[Any, Any]:
+    def in_asked_zone(self, first: Any, last: Any) -> tuple[Any, Any]:
         """Return the ends of an answer, which are in index form, as the caller is to see them. O(1)."""
         if self._changes:
             return _alike(self.model, self._given(first), self._given(last))
@@ -56,11 +56,11 @@ class Window:
     def _given(self, key: Any) -> Any:
         return self.start if key is self.low else self.end if key is self.high else key
 
-    def tell_all(self, answers: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
-        """Yield answers, tuples of which the first two elements are their ends, as `tell` returns these."""
+    def all_in_asked_zone(self, answers: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+        """Yield answers, tuples of which the first two elements are their ends, as `in_asked_zone` returns these."""
         if not self._changes and self.start is self.low and self.end is self.high:
             return iter(answers)
-        return ((*self.tell(first, last), *more) for first, last, *more in answers)
+        return ((*self.in_asked_zone(first, last), *more) for first, last, *more in answers)
 
 
 def zone_of(key: Any) -> tzinfo | None:
@@ -83,22 +83,22 @@ def zone_of(key: Any) -> tzinfo | None:
 def _alike(model: Any, *keys: Any) -> tuple[Any, ...]:
     """Return keys as *model* is: in its zone. If one of them cannot be, all are in UTC."""
     try:
-        return tuple(_told(key, model) for key in keys)
+        return tuple(_in_zone_of(key, model) for key in keys)
     except LACKING:
         raise
     except Exception:  # beyond the years of datetime in that zone, or code of the zone
         return tuple(map(normal, keys))
 
 
-def _told(key: Any, model: Any) -> Any:
+def _in_zone_of(key: Any, model: Any) -> Any:
     if key is None or key is model:
         return key
     if (row := row_of(key)) is not None:
         if row_of(model) is not row:
             return key
-        told = [_told(part, like) for part, like in zip(key, model, strict=False)]
-        told += key[len(told) :]
-        return key if all(one is other for one, other in zip(told, key, strict=True)) else row(told)
+        parts = [_in_zone_of(part, like) for part, like in zip(key, model, strict=False)]
+        parts += key[len(parts) :]
+        return key if all(part is given for part, given in zip(parts, key, strict=True)) else row(parts)
     zone = zone_of(model)
     if zone is not None and (own := zone_of(key)) is not None and own is not zone:
         key = key.astimezone(zone)

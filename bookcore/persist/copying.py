@@ -29,7 +29,7 @@ from bookcore.model.typecheck import plain_text
 from bookcore.persist.fs import FileSystem, sync_folder
 from bookcore.persist.journal import reading
 from bookcore.persist.journal.copying import write_new
-from bookcore.persist.journal.directory import LOCK, Directory, Names, told_as_journal
+from bookcore.persist.journal.directory import LOCK, Directory, Names, translated_os_errors
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError
 from bookcore.persist.journal.opening import open_calendar
 from bookcore.persist.journal.recovery import SUFFIX, check_says_kind, locked
@@ -115,7 +115,7 @@ def copy_calendar(
     if resource_key is not None and not callable(resource_key):
         raise QueryError(resource_key, "resource_key is a function that returns the id of a resource")
     timeout = check_timeout(timeout, is_lasting=True)
-    tell: Report = progress or (lambda what, done, total: None)
+    report: Report = progress or (lambda what, done, total: None)
     known = StandIns() if types is None else handed_in(start, types)
     reader = _Source(partial(reading.blank, key=resource_key), known, timeout, fs)
     put: Callable[[_Copy], int]
@@ -138,9 +138,9 @@ def copy_calendar(
             raise QueryError(as_of, f"a calendar in partitions is copied in its present state: {way}")
         state, position = _partitions(start).read_partitions(reader.make, start, reader.known, timeout)
     else:
-        state, position = reader.read(start, key, as_of, partial(tell, "reading"))
+        state, position = reader.read(start, key, as_of, partial(report, "reading"))
     # An empty calendar is at position 0, and a database that has lost what it began with must not be taken for one.
-    copy = _Copy(reader, state, max(1, position), _Facts.of(state), tell)
+    copy = _Copy(reader, state, max(1, position), _Facts.of(state), report)
     before = put(copy)
     return Copied(shown(start), shown(target), copy.position, *copy.facts, before)
 
@@ -190,14 +190,14 @@ class _Copy:
     state: CalendarState
     position: int
     facts: _Facts
-    tell: Report
+    report: Report
 
     def verify(self, name: str, found: CalendarState) -> None:
         """Raise `JournalDamagedError` unless what reads back is the calendar that was written."""
         facts = _Facts.of(found)
         if facts != self.facts:
-            told, written = (f"{each.bookings} bookings of {each.resources} resources" for each in (facts, self.facts))
-            raise JournalDamagedError(name, f"does not read back as it was written: {told}, and {written} were written")
+            read, written = (f"{each.bookings} bookings of {each.resources} resources" for each in (facts, self.facts))
+            raise JournalDamagedError(name, f"does not read back as it was written: {read}, and {written} were written")
 
     def verify_bytes(self, name: str, written: CalendarState, found: bytes) -> None:
         """Do so of a snapshot, which is that of this calendar or of a part of it."""
@@ -218,7 +218,7 @@ def _partitions(address: str) -> Any:
 
 def _into_partitions(address: str, timeout: float, copy: _Copy) -> int:
     partitions, reader = _partitions(address), copy.reader
-    copy.tell("writing", 0, 1)
+    copy.report("writing", 0, 1)
     states, claim = partitions.parts_of(reader.make, address, copy.state, reader.known)
     return _into_postgres(states, timeout, copy, claim)
 
@@ -228,24 +228,24 @@ def _into_postgres(states: dict[str, CalendarState], timeout: float, copy: _Copy
     with needing("psycopg", "postgres"):
         from bookcore.persist.shared import pgcopying
     name = shown(next(iter(states)))
-    copy.tell("verifying", 0, 1)
-    verify, move = partial(copy.verify_bytes, name), partial(copy.tell, "writing")
+    copy.report("verifying", 0, 1)
+    verify, move = partial(copy.verify_bytes, name), partial(copy.report, "writing")
     before: int = pgcopying.write(states, copy.position, copy.reader.known, timeout, verify, move, *claim)
-    copy.tell("verifying", 1, 1)
+    copy.report("verifying", 1, 1)
     return before
 
 
 def _into_database(address: str, timeout: float, copy: _Copy) -> int:
     name = shown(address)
-    copy.tell("writing", 0, 1)
+    copy.report("writing", 0, 1)
     if is_postgres(address):
         return _into_postgres({address: copy.state}, timeout, copy)
 
     def verify(found: bytes) -> None:
-        copy.tell("writing", 1, 1)
-        copy.tell("verifying", 0, 1)
+        copy.report("writing", 1, 1)
+        copy.report("verifying", 0, 1)
         copy.verify_bytes(name, copy.state, found)
-        copy.tell("verifying", 1, 1)
+        copy.report("verifying", 1, 1)
 
     journal_at(address, timeout=timeout, begin=beginning(copy.state, name, copy.position, verify=verify)).close()
     return 0
@@ -273,9 +273,9 @@ class _Files:
         path, fs = self.path, self._fs
         apart = ""
         if source is not None:
-            with told_as_journal(source, "cannot be read"):  # the current directory may be gone
+            with translated_os_errors(source, "cannot be read"):  # the current directory may be gone
                 apart = os.path.realpath(source)
-        with told_as_journal(path, "cannot be written"):
+        with translated_os_errors(path, "cannot be written"):
             if os.path.realpath(os.path.dirname(path) or os.curdir) == apart:
                 raise JournalError(path, "is in the directory that is read; name another place")
             if not fs.exists(path):
@@ -295,17 +295,17 @@ class _Files:
         """
         fs, path, beside = self._fs, self.path, self.beside
         try:
-            with told_as_journal(path, "cannot be written"):
+            with translated_os_errors(path, "cannot be written"):
                 self._begin()
-                copy.tell("writing", 0, 1)
+                copy.report("writing", 0, 1)
                 if self.is_file:
                     save(copy.state, beside, key=self._secret or None, fs=fs)
                 else:
                     write_new(Directory(beside, fs, self._secret), copy.state, copy.position)
-                copy.tell("writing", 1, 1)
-                copy.tell("verifying", 0, 1)
+                copy.report("writing", 1, 1)
+                copy.report("verifying", 0, 1)
                 copy.verify(path, copy.reader.read(beside, self._secret or None)[0])
-                copy.tell("verifying", 1, 1)
+                copy.report("verifying", 1, 1)
                 self.check_place()
                 fs.replace(beside, path)
         except BaseException:
@@ -317,7 +317,7 @@ class _Files:
             for lock in self._lock:
                 with suppress(OSError):  # nothing was written through it
                     fs.unlock(lock)
-        with told_as_journal(path, "is there and whole, but a power cut may still undo this: the folder does not sync"):
+        with translated_os_errors(path, "is there and whole, but a power cut may still undo this: the folder does not sync"):
             sync_folder(fs, os.path.dirname(path) or os.curdir)
         return 0
 

@@ -52,7 +52,7 @@ def free_busy(state: CalendarState, resource: Any, start: Any, end: Any) -> tupl
     for after, label in layers:
         tiles.append(_labelled(intersection(before, complement(after, first, last)), label, closed))
         before = after
-    return tuple(window(state, [record], start, end, low, high).tell_all(joined(in_order(*tiles))))
+    return tuple(window(state, [record], start, end, low, high).all_in_asked_zone(joined(in_order(*tiles))))
 
 
 @question

@@ -76,7 +76,7 @@ class FreeTime:
                 profile.add_columns(starts, ends, quantities)
             usage = profile.steps(low, high)
         steps = list(_tiles(usage, low, high) if self._state.closed else usage)
-        return listing.window(self._state, [record], start, end, low, high).tell_all(steps)
+        return listing.window(self._state, [record], start, end, low, high).all_in_asked_zone(steps)
 
     @question
     def gaps(self, resource: Any, start: Any, end: Any, at_least: Any, quantity: int) -> Iterator[tuple[Any, Any]]:
@@ -89,7 +89,7 @@ class FreeTime:
         spans = list(self._state.rules.blocked_spans(record, low, high, quantity, at_least))
         gaps = self._state.rules.free(spans, record.hours, low, high, at_least)
         window = listing.window(self._state, [record], start, end, low, high)
-        return self._answers(window.tell_all(_long_enough(gaps, at_least)), record.hours is not None)
+        return self._answers(window.all_in_asked_zone(_long_enough(gaps, at_least)), record.hours is not None)
 
     @question
     def next_available(self, resource: Any, after: Any, length: Any, quantity: int) -> tuple[Any, Any] | None:
@@ -100,7 +100,7 @@ class FreeTime:
         quantity = check_quantity(quantity)
         length = self._apart(low, length, empty=False)
         span = self._first_fit(record, low, length, quantity)
-        return None if span is None else Window(after, None, low, None).tell(*span)
+        return None if span is None else Window(after, None, low, None).in_asked_zone(*span)
 
     @question
     def nearest(
@@ -117,11 +117,11 @@ class FreeTime:
         except OverflowError as exc:
             if not self._state.rules.allows(record, low, high, quantity):
                 raise KeyTypeError(end, f"is further from {brief_key(start)} than a length of such keys can be") from exc
-            return window.tell(low, high), window.tell(low, high)
+            return window.in_asked_zone(low, high), window.in_asked_zone(low, high)
         if self._state.rules.allows(record, low, high, quantity):
-            return window.tell(low, high), window.tell(low, high)
+            return window.in_asked_zone(low, high), window.in_asked_zone(low, high)
         near = self._last_fit(record, low, high, length, quantity), self._first_fit(record, low, length, quantity)
-        before, after = (None if span is None else window.tell(*span) for span in near)
+        before, after = (None if span is None else window.in_asked_zone(*span) for span in near)
         return before, after
 
     # -- several -----------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ class FreeTime:
         else:
             gaps = quorum_of(streams, needed)
         hours = any(record.hours is not None for record in records.values())
-        return self._answers(window.tell_all(_long_enough(gaps, at_least)), hours)
+        return self._answers(window.all_in_asked_zone(_long_enough(gaps, at_least)), hours)
 
     def _answers(self, spans: Iterator[Span], hours: bool) -> Iterator[Span]:
         """Return spans of a question, computed now; if opening hours go on without end, computed as they are iterated."""

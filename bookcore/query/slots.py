@@ -150,10 +150,10 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         available, version = self._available(asked, among)
         if not available:
             return
-        told = self.window.tell(start, until)
+        ends = self.window.in_asked_zone(start, until)
         for record in available:
             if self._is_still(record, asked, version):
-                yield *told, record.resource
+                yield *ends, record.resource
 
     @question
     def _available(
@@ -192,11 +192,11 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
 
     def _among(self, start: Any, until: Any, records: list[ResourceRecord]) -> Iterator[tuple[Any, Any, Any]]:
         """Do what `_at` does, for a few resources: checking each by itself is cheaper than a bitmap of all."""
-        told: Any = None
+        ends: Any = None
         for record in self._in_order(records):
             if self._fits(record, start, until):
-                told = told or self.window.tell(start, until)
-                yield *told, record.resource
+                ends = ends or self.window.in_asked_zone(start, until)
+                yield *ends, record.resource
 
     @inspection
     def _in_order(self, records: list[ResourceRecord]) -> list[ResourceRecord]:

@@ -150,7 +150,7 @@ class TellingExam:
 
     def test_a_subscriber_may_wait_for_another_thread(self, store: Any, caplog: Any, monkeypatch: Any) -> None:
         """The other one does not wait for the subscriber for ever: that is logged, and its change delivered later."""
-        monkeypatch.setattr(log, "PATIENCE", 0.01)
+        monkeypatch.setattr(log, "SUBSCRIBER_TIMEOUT", 0.01)
         calendar = rooms(store)
         told: list[Any] = []
 

@@ -25,7 +25,7 @@ from bookcore import (
     UnknownBookingError,
 )
 
-PATIENCE = 120.0
+THREAD_TIMEOUT = 120.0
 """How many seconds threads may take in all, also on a busy machine."""
 
 
@@ -39,9 +39,9 @@ def _eager_switching() -> Iterator[None]:
         sys.setswitchinterval(interval)
 
 
-def join_all(threads: Iterable[threading.Thread], patience: float = PATIENCE) -> None:
+def join_all(threads: Iterable[threading.Thread], timeout: float = THREAD_TIMEOUT) -> None:
     """Wait for daemon threads; raise AssertionError, with the line where each one is, if they take longer in all."""
-    until = monotonic() + patience
+    until = monotonic() + timeout
     stuck = []
     for thread in threads:
         thread.join(max(until - monotonic(), 0))
@@ -49,10 +49,10 @@ def join_all(threads: Iterable[threading.Thread], patience: float = PATIENCE) ->
             frame = sys._current_frames().get(thread.ident or 0)
             stuck.append("".join(traceback.format_stack(frame, 3)) if frame else "a thread that has just ended")
     if stuck:
-        raise AssertionError(f"{len(stuck)} threads did not end within {patience:g} s:\n" + "\n".join(sorted(set(stuck))))
+        raise AssertionError(f"{len(stuck)} threads did not end within {timeout:g} s:\n" + "\n".join(sorted(set(stuck))))
 
 
-def run_together(count: int, work: Callable[[int], None], patience: float = PATIENCE) -> None:
+def run_together(count: int, work: Callable[[int], None], timeout: float = THREAD_TIMEOUT) -> None:
     """Run *work* in so many threads that start at one moment; raise the first error that escaped one.
 
     Raises AssertionError as well when they do not end, as where a store waits for a lock that another thread keeps.
@@ -71,7 +71,7 @@ def run_together(count: int, work: Callable[[int], None], patience: float = PATI
         threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(count)]
         for thread in threads:
             thread.start()
-        join_all(threads, patience)
+        join_all(threads, timeout)
     if errors:
         raise errors[0]
 

@@ -11,7 +11,7 @@ from bookcore import BookingStore
 from bookcore.stores.sizes import Sizes
 
 SMALL = Sizes(
-    occupancy={"smallest": 8, "tail": 2, "stride": 2, "patience": 5, "worth": 0},
+    occupancy={"smallest": 8, "tail": 2, "stride": 2, "waiting_limit": 5, "worth": 0},
     profile={"most": 8, "fewest": 3},
     split=4,
     fan=2,

@@ -431,7 +431,7 @@ def test_threads_that_hang_are_told_and_not_waited_for(count: int, hang: str) ->
 
     stuck = 1 if hang == "one" else count
     with pytest.raises(AssertionError, match=rf"^{stuck} threads did not end within 1 s:\n") as told:
-        run_together(count, work, patience=1)
+        run_together(count, work, timeout=1)
     assert "go.wait()" in str(told.value)
     assert len(done) == count - stuck
     go.set()

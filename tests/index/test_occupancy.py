@@ -213,7 +213,7 @@ def test_starts_that_are_all_equal_cost_a_bit_each(days: list[int], removed: set
 
 def test_a_column_of_one_key_drops_its_lists() -> None:
     """A million equal starts are one key and one bitmap; another key cuts the chunk and leaves that as it is."""
-    line = OccupancyIndex(patience=0)
+    line = OccupancyIndex(waiting_limit=0)
     for number in range(10 * OccupancyIndex.SMALLEST):
         line.add(number, 5, 9)
     assert any(chunk.starts.bits is not None for chunk in line.chunks)
@@ -468,7 +468,7 @@ def test_bitmaps_are_right_though_a_question_was_cut_off_twice(numbers: list[int
     """Wherever it was: the next one counts again, with room for every ordinal."""
     for nth in range(1, 60):
         for again in (1, 4, 9, 1 << 60):
-            index: Any = OccupancyIndex(False, patience=0)
+            index: Any = OccupancyIndex(False, waiting_limit=0)
             for at, number in enumerate(numbers):
                 index.add(number, at, at + 1)
             for place in (nth, again):
@@ -498,7 +498,7 @@ def waiting(line: OccupancyIndex) -> int:
 @pytest.mark.parametrize("closed", [False, True])
 def test_the_first_spans_wait_until_they_are_asked_for(closed: bool, end_of_waiting: Callable[[Any], Any]) -> None:
     """Or one of them is removed, or another kind of span comes, or they are many; then the answers are right."""
-    line = OccupancyIndex(closed, patience=25)
+    line = OccupancyIndex(closed, waiting_limit=25)
     for number in range(20):
         assert line.add(number, number, number + 3) == (number, number + 3)
         line.check()
@@ -565,7 +565,7 @@ TWO_ZONES = [(9, UTC), (15, timezone(timedelta(hours=2)))]
 )
 def test_entries_with_keys_of_one_plain_type_are_late(key: Callable[[int], Any]) -> None:
     """The fast path of an addition is taken, and a question does not end it."""
-    line = OccupancyIndex(patience=0)
+    line = OccupancyIndex(waiting_limit=0)
     for number in range(10):
         line.add(number, key(number), key(number + 3))
     assert late(line) == 20
@@ -590,7 +590,7 @@ class Numeric:
 @pytest.mark.parametrize("closed", [False, True])
 def test_late_entries_are_found_by_keys_whose_comparisons_return_no_bool(closed: bool) -> None:
     """Whichever side of a key is looked at."""
-    line = OccupancyIndex(closed, **{**SMALL.occupancy, "patience": 0})
+    line = OccupancyIndex(closed, **{**SMALL.occupancy, "waiting_limit": 0})
     chosen = random.Random(5)
     found = 0
     for number in range(400):
@@ -634,7 +634,7 @@ def test_entries_that_might_not_be_compared_later_are_put_in_order_at_once(keys:
 def test_an_index_of_late_entries_answers_as_one_of_entries_in_order() -> None:
     """The same history with whole numbers, and with keys of a class of the test's own, which take the general path."""
     chosen = random.Random(7)
-    fast, general = OccupancyIndex(patience=0), OccupancyIndex()
+    fast, general = OccupancyIndex(waiting_limit=0), OccupancyIndex()
     held: dict[tuple[int, int], int] = {}
     most = 0
     for step in range(3_000):
@@ -669,7 +669,7 @@ def test_an_index_of_late_entries_answers_as_one_of_entries_in_order() -> None:
 def test_an_absorption_that_was_cut_off_leaves_its_mark(numbers: list[int]) -> None:
     """Then the owner builds the index anew; where there is no mark, all entries are late or none is, and it is whole."""
     for nth in range(1, 40):
-        index: Any = OccupancyIndex(False, patience=0)
+        index: Any = OccupancyIndex(False, waiting_limit=0)
         for at, number in enumerate(numbers):
             index.add(number, at, at + 1)
         index.begun = False
@@ -710,7 +710,7 @@ def test_an_emptied_index_does_not_give_a_key_of_the_family_before() -> None:
 
 def test_an_index_that_shrinks_may_keep_its_late_entries() -> None:
     """A chunk has room for more of them in a larger index."""
-    line = OccupancyIndex(smallest=4, tail=1, patience=0)
+    line = OccupancyIndex(smallest=4, tail=1, waiting_limit=0)
     for number in random.Random(1).sample(range(6000), 6000):
         line.add(number % 7, number, number + 1)
     late = [len(chunk.late_starts) for chunk in line.chunks]
@@ -747,11 +747,11 @@ def test_a_cut_for_which_there_is_no_memory_is_told(monkeypatch: pytest.MonkeyPa
     assert line.begun
 
 
-@pytest.mark.parametrize("patience", [0, 100])
+@pytest.mark.parametrize("waiting_limit", [0, 100])
 @pytest.mark.parametrize("key", [datetime(2026, 1, 1, 9, tzinfo=UTC), datetime(2026, 1, 1).date(), 1 << 40])
-def test_equal_keys_are_one_object_that_the_index_made(key: Any, patience: int) -> None:
+def test_equal_keys_are_one_object_that_the_index_made(key: Any, waiting_limit: int) -> None:
     """The objects of the index lie side by side in memory, where those that it is given lie anywhere."""
-    line, step = OccupancyIndex(patience=patience), timedelta(1) if isinstance(key, date) else 1
+    line, step = OccupancyIndex(waiting_limit=waiting_limit), timedelta(1) if isinstance(key, date) else 1
     line.add(0, key - 2 * step, key - step)  # of the first span no key is known yet where no span may wait
     start, end = line.add(0, key, key + step)
     assert (start, end) == (key, key + step)

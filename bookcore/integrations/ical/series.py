@@ -215,11 +215,11 @@ def _series(members: list[_Version], zone: tzinfo | None) -> Iterator[IcsEvent]:
         names = (like(each.names, event.start, zone) for each in members if each.names is not None)
         yield replace(event, exclude=(*event.exclude, *dict.fromkeys(map(_instant, names))))
     called_off = max((each.rank for each in newest if all(each.cancelled for each in newest)), default=None)
-    told: list[_Version] = []
+    yielded: list[_Version] = []
     for name, versions in _by_occurrence(members, events[0].start if events else None, zone).items():
         for each in _newest(versions):
-            if each.event is not None and not any(each is other for other in told):
-                told.append(each)
+            if each.event is not None and not any(each is other for other in yielded):
+                yielded.append(each)
                 off = called_off is not None and each.rank <= called_off
                 yield replace(each.event, status="CANCELLED" if off else each.event.status, occurrence=name)
 

@@ -22,7 +22,7 @@ from bookcore.model.event import BookingEvent
 from bookcore.model.keys import normal
 from bookcore.persist.errors import SnapshotKeyError, SnapshotTypeError
 from bookcore.persist.fs import FileSystem, sync_folder, sync_parent
-from bookcore.persist.journal.directory import Directory, told_as_journal, write_file
+from bookcore.persist.journal.directory import Directory, translated_os_errors, write_file
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError, JournalReadOnlyError
 from bookcore.persist.journal.past import PastRecorder, read_history
 from bookcore.persist.journal.reading import (
@@ -50,14 +50,14 @@ def _new(folder: str, fs: FileSystem, source: str) -> Iterator[None]:
     there = os.path.realpath(folder)
     if os.path.realpath(source) in (there, os.path.dirname(there)):
         raise JournalError(folder, "is in the directory that is read; name another")
-    with told_as_journal(folder, "cannot be made"):
+    with translated_os_errors(folder, "cannot be made"):
         is_made = not fs.exists(folder)
         if is_made:
             fs.make_folder(folder)
         elif not fs.is_folder(folder) or fs.names(folder):
             raise JournalError(folder, "is there and not empty; name a new directory")
     try:
-        with told_as_journal(folder, "cannot be written"):
+        with translated_os_errors(folder, "cannot be written"):
             sync_parent(fs, folder)
             yield
     except BaseException:
@@ -231,7 +231,7 @@ def _read_once(
     make: Make[C], reader: Reader, known: dict[str, type], to: str | None, asked: Asked
 ) -> tuple[C, CalendarState, Salvaged]:
     damage: list[BookcoreError] = []
-    reader.tell = damage.append
+    reader.on_error = damage.append
     loaded = _newest(make, reader, known, damage)
     start = 0 if loaded is None else loaded.position
     calendar, state = asked.make_new(make) if loaded is None else (loaded.calendar, loaded.state)

@@ -64,7 +64,7 @@ _PASSING = re.compile(r"\.bookcore-[0-9a-f]{16}\.tmp|CLEAN\.tmp|LOCK|CLEAN")
 
 
 @contextmanager
-def told_as_journal(path: str, what: str) -> Iterator[None]:
+def translated_os_errors(path: str, what: str) -> Iterator[None]:
     """Raise an error of the operating system as a `JournalError` that says what was not done."""
     try:
         yield
@@ -202,7 +202,7 @@ class DirectoryJournal:
         self._lock: tuple[int, ...] | None = None  # until nothing can go wrong any more: the caller closes it then
         self._fd: int | None = None
         try:
-            with told_as_journal(self.folder, "cannot be written"):
+            with translated_os_errors(self.folder, "cannot be written"):
                 self._fd = self.fs.append(where.file_path(end.first))
                 if not is_new:
                     self._repair(self._fd, end)
@@ -410,7 +410,7 @@ class DirectoryJournal:
             self._enough = max(self.floor, size)
         self._snapshots = sorted({*self._snapshots, position})[-self._keep :]
         needed = self._snapshots[0] + 1
-        with told_as_journal(self.folder, "the snapshot is written, but old files could not be removed"):
+        with translated_os_errors(self.folder, "the snapshot is written, but old files could not be removed"):
             there = Names.read(self.fs, self.folder)
             # snapshots first, and for good, so that none remains whose records are gone
             gone = [old for old in there.snapshots if old not in self._snapshots and old < position]
@@ -433,7 +433,7 @@ class DirectoryJournal:
             if not self.is_forked() and self._closed is None:
                 self.sync(self.position)
                 self._check_place()
-                with told_as_journal(self.folder, "all is written, but not that it was shut down"):
+                with translated_os_errors(self.folder, "all is written, but not that it was shut down"):
                     self.where.write_clean(self.store_id, self.position)
         finally:
             self._closed = self._closed or "it was closed"

@@ -26,7 +26,7 @@ from bookcore.persist.errors import failure
 from bookcore.persist.fs import FileSystem
 from bookcore.persist.journal.behind import Policy, Threads
 from bookcore.persist.journal.copying import open_salvaged
-from bookcore.persist.journal.directory import Directory, DirectoryJournal, told_as_journal
+from bookcore.persist.journal.directory import Directory, DirectoryJournal, translated_os_errors
 from bookcore.persist.journal.errors import JournalClosedError, JournalError, JournalTimeoutError
 from bookcore.persist.journal.past import History, about, open_past, read_history
 from bookcore.persist.journal.reading import (
@@ -54,7 +54,7 @@ from bookcore.persist.shared.opening import Divided, Sharing, journal_at, open_s
 from bookcore.persist.snapshot.classes import handed_in
 from bookcore.persist.snapshot.format import check_key
 from bookcore.persist.snapshot.gather import read
-from bookcore.persist.snapshot.save_load import told_as_unwritable
+from bookcore.persist.snapshot.save_load import translated_write_errors
 
 _SYNCS = "always", "batch", "never"
 
@@ -91,7 +91,7 @@ class Recorder:
         Raises: `JournalError`; `SnapshotError` for a class or a value that cannot be written.
         """
         log = self._state.log
-        with told_as_unwritable(self.files.folder):
+        with translated_write_errors(self.files.folder):
             record = self._encoder.encode([*log.pending, *changes])
         if record:
             pending, log.pending = log.pending, []
@@ -283,7 +283,7 @@ def open_calendar(
     if divided is not None and divided.numbers is not None:
         raise QueryError(divided.numbers, "partitions are of a calendar in PostgreSQL, and this is a directory")
     fs = fs or FileSystem()
-    with told_as_journal(folder, "cannot be opened"):
+    with translated_os_errors(folder, "cannot be opened"):
         named, folder = folder, fs.absolute(folder)
         check_kind(fs, folder)
         if create and as_of is None and not salvage and not fs.exists(folder):

@@ -2,8 +2,9 @@
 
     names  ->  CLEAN  ->  a snapshot  ->  files, one after the other  ->  frames  ->  records  ->  `apply`
 
-What is not as it was written is an error that names the file and the offset, and is handed to ``tell``. Opening a calendar
-raises it, which is `refuse`. Verifying and salvaging collect it, and go on with every record that can be read.
+Each fault is an error that names the file and the offset, and ``on_error`` is called with it. When a calendar is opened,
+that is `refuse`, which raises the error. Verifying and salvaging collect the errors, and go on with every record that can be
+read.
 
 Lawful after a crash, and no error: a last file whose end is torn, and a last file that has not even a header.
 
@@ -43,7 +44,7 @@ from bookcore.persist.journal.directory import (
     End,
     Names,
     read_clean,
-    told_as_journal,
+    translated_os_errors,
 )
 from bookcore.persist.journal.errors import (
     JournalDamagedError,
@@ -182,19 +183,19 @@ def blank(
 
 
 class Reader:
-    """Reads one directory. ``tell`` gets each error; if it returns, what can be read in spite of that is read."""
+    """Reads one directory. ``on_error`` gets each error; if it returns, what can be read in spite of that is read."""
 
     def __init__(self, where: Directory, progress: Progress | None = None) -> None:
         """Read the names. Raises: `JournalError`, `QueryError`."""
         check_progress(progress)
         self.where = where
         self.folder, self.fs, self.secret = where
-        self.tell: Callable[[BookcoreError], Any] = refuse
+        self.on_error: Callable[[BookcoreError], Any] = refuse
         self.end = End(1, HEADER_SIZE, 0, 0, 0, [])
         """Where the records end, once all of them have been read."""
         self.least = 0
         """How many records there were when the calendar was shut down, once that has been read."""
-        with told_as_journal(self.folder, "cannot be read"):
+        with translated_os_errors(self.folder, "cannot be read"):
             self.names = Names.read(self.fs, self.folder)
         self._progress, self._done, self._total = progress, 0, 0
         if progress is not None:
@@ -213,7 +214,7 @@ class Reader:
 
     def has_changed(self) -> bool:
         """Tell whether there are other files now than when the names were read. Raises: `JournalError`."""
-        with told_as_journal(self.folder, "cannot be read"):
+        with translated_os_errors(self.folder, "cannot be read"):
             return Names.read(self.fs, self.folder) != self.names
 
     def size(self, path: str) -> int:
@@ -303,16 +304,16 @@ class Reader:
         position, time, size, unfinished = start, 0, HEADER_SIZE, list[int]()
         chain = [first for first in self.names.files if first > start]
         if not chain:
-            self.tell(JournalDamagedError(self.folder, f"the records from {start + 1} on are gone"))
+            self.on_error(JournalDamagedError(self.folder, f"the records from {start + 1} on are gone"))
         is_told, last, rest, grown = False, start + 1, 0, 0
         for first in chain:
             path, is_last = self.where.file_path(first), first == chain[-1]
             if first != position + 1 and not is_told:
-                self.tell(JournalDamagedError(self.folder, f"the records {position + 1} to {first - 1} are gone"))
+                self.on_error(JournalDamagedError(self.folder, f"the records {position + 1} to {first - 1} are gone"))
             try:
                 data = read_file(self.fs, path)
             except JournalError as exc:
-                self.tell(exc)
+                self.on_error(exc)
                 is_told = True
                 continue
             if is_last and first > start + 1 and len(data) <= HEADER_SIZE and read_header(data) is None:
@@ -328,7 +329,7 @@ class Reader:
                 proof = "" if found.proof is None else f": a later one, at byte {found.proof}, shows that it was written"
                 if found.proof == found.end:
                     proof = ": it bears no seal of this key, or is out of its place"
-                self.tell(JournalDamagedError(path, what + proof, offset=found.end))
+                self.on_error(JournalDamagedError(path, what + proof, offset=found.end))
                 is_told = True
                 records = records + frames_after(data, found, store_id, its_first, self.secret)
             for number, (at, length, sequence, _, written) in enumerate(records):
@@ -343,24 +344,24 @@ class Reader:
         self.end = End(last, size, position, time, rest, unfinished, grown)
         if position < least:
             what = f"it had {least} records when it was shut down, {position} of them are here"
-            self.tell(JournalDamagedError(self.folder, what))
+            self.on_error(JournalDamagedError(self.folder, what))
 
     def _header(self, path: str, data: bytes, store_id: bytes, first: int) -> Header | None:
         """Return the header of a file that should be this one, or None if a fault of it has been reported."""
         head = read_header(data)
         if head is None:
-            self.tell(JournalDamagedError(path, "its header is damaged", offset=0))
+            self.on_error(JournalDamagedError(path, "its header is damaged", offset=0))
         elif head.version > VERSION:
-            self.tell(JournalVersionError(path, head.version, VERSION))
+            self.on_error(JournalVersionError(path, head.version, VERSION))
         elif head.version != VERSION:
-            self.tell(JournalDamagedError(path, f"there is no format {head.version}", offset=8))
+            self.on_error(JournalDamagedError(path, f"there is no format {head.version}", offset=8))
         elif head.store_id != store_id:
-            self.tell(JournalDamagedError(path, "is a file of another calendar; each has a directory of its own"))
+            self.on_error(JournalDamagedError(path, "is a file of another calendar; each has a directory of its own"))
         elif head.first != first:
-            self.tell(JournalDamagedError(path, f"was renamed: it begins with record {head.first}"))
+            self.on_error(JournalDamagedError(path, f"was renamed: it begins with record {head.first}"))
         elif head.is_sealed is not bool(self.secret):
             how = "with a key" if head.is_sealed else "without a key"
-            self.tell(JournalDamagedError(path, f"was written {how}, unlike the snapshot"))
+            self.on_error(JournalDamagedError(path, f"was written {how}, unlike the snapshot"))
         else:
             return head
         return None
@@ -373,10 +374,10 @@ class Reader:
         try:
             its_store, least = read_clean(path, read_file(self.fs, path), self.secret)
         except JournalError as exc:
-            self.tell(exc)
+            self.on_error(exc)
             return 0
         if store_id and its_store != store_id:
-            self.tell(JournalDamagedError(path, "is a file of another calendar; each has a directory of its own"))
+            self.on_error(JournalDamagedError(path, "is a file of another calendar; each has a directory of its own"))
             return 0
         return least
 
@@ -384,7 +385,7 @@ class Reader:
 def read_file(fs: FileSystem, path: str, most: int | None = None) -> bytes:
     """Return the bytes of a regular file, or the first *most* of them. Raises: `JournalError`."""
     limit = Limits().max_bytes
-    with told_as_journal(path, "cannot be read"):
+    with translated_os_errors(path, "cannot be read"):
         fd = fs.open(path)
         try:
             size = fs.size(fd)

@@ -19,7 +19,14 @@ from bookcore.engine.state import CalendarState
 from bookcore.model.errors import SnapshotError
 from bookcore.persist.fs import FileSystem, sync_parent, words
 from bookcore.persist.journal.behind import Policy
-from bookcore.persist.journal.directory import LOCK, Directory, DirectoryJournal, End, Names, told_as_journal
+from bookcore.persist.journal.directory import (
+    LOCK,
+    Directory,
+    DirectoryJournal,
+    End,
+    Names,
+    translated_os_errors,
+)
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError, JournalInUseError
 from bookcore.persist.journal.frames import HEADER_SIZE
 from bookcore.persist.journal.reading import Asked, C, Make, Progress, Reader, read_file, replay
@@ -78,7 +85,7 @@ def _unlock(fs: FileSystem, *locks: int | None) -> None:
 
 def _check_folder(fs: FileSystem, folder: str, create: bool) -> None:
     """Make the directory if it is not there and may be made; refuse one that is not a store and not empty."""
-    with told_as_journal(folder, "cannot be opened"):
+    with translated_os_errors(folder, "cannot be opened"):
         if not fs.is_folder(folder):
             check_kind(fs, folder)
             if not create:
@@ -137,8 +144,8 @@ def _in_use(fs: FileSystem, folder: str, name: str) -> JournalInUseError:
     except JournalError:  # it has been removed
         text = b""
     pid, _, host = text.decode("utf-8", "replace").strip().partition(" ")
-    told = pid.isascii() and pid.isdigit() and host.isprintable()
-    if not told:
+    is_readable = pid.isascii() and pid.isdigit() and host.isprintable()
+    if not is_readable:
         return JournalInUseError(folder, None, None)
     return JournalInUseError(folder, int(pid), host, here=(int(pid), host) == (fs.process(), fs.host()))
 
@@ -185,7 +192,7 @@ def _begin(
     if not create:
         raise JournalError(reader.folder, "there is no calendar in it, and create is false")
     calendar, state = asked.make_new(make)
-    with told_as_journal(reader.folder, "no calendar was begun"):
+    with translated_os_errors(reader.folder, "no calendar was begun"):
         if reader.names.files:
             reader.fs.unlink(reader.where.file_path(1))
         return calendar, state, *reader.where.begin(state, 0)

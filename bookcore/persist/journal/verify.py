@@ -73,11 +73,11 @@ class _Look:
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
-        reader.tell = self.tell
+        reader.on_error = self.report
         self.damage: dict[str, BookcoreError] = {}  # each once, though records are read from two snapshots on
         self.notes: dict[str, None] = {}
 
-    def tell(self, error: BookcoreError) -> None:
+    def report(self, error: BookcoreError) -> None:
         self.damage.setdefault(str(error), error)
 
     def look(self) -> Verified:
@@ -86,12 +86,12 @@ class _Look:
         try:
             reader.check_there()
         except JournalDamagedError as exc:
-            self.tell(exc)
+            self.report(exc)
         stores = self._stores()
         store_id = stores[max(stores)] if stores else reader.store_of_files()
         whole = [position for position in stores if stores[position] == store_id]
         for other in stores.keys() - whole:
-            self.tell(JournalDamagedError(reader.where.snapshot_path(other), "is a snapshot of another calendar"))
+            self.report(JournalDamagedError(reader.where.snapshot_path(other), "is a snapshot of another calendar"))
         starts = list(dict.fromkeys(whole[-1:] + whole[:1]))  # as an opening does, then all that is kept
         walks = [self._walk(store_id, start) for start in starts]
         if walks:
@@ -116,7 +116,7 @@ class _Look:
         if errors and not found and all(isinstance(exc, SnapshotKeyError) for exc in errors):
             raise errors[0]
         for error in errors:
-            self.tell(error)
+            self.report(error)
         return found
 
     def _walk(self, store_id: bytes, start: int) -> tuple[int, int, int | None]:
@@ -127,7 +127,7 @@ class _Look:
             self._unread(exc)
             state = None
         except SnapshotError as exc:
-            self.tell(exc)
+            self.report(exc)
             state = None
         if state is None:
             return self._apply(None, store_id, start)
@@ -148,7 +148,7 @@ class _Look:
                 self._unread(exc)
                 applied = None
             except JournalDamagedError as exc:
-                self.tell(exc)
+                self.report(exc)
                 follows = False
                 continue
             reached, time = record.position, record.time

@@ -16,7 +16,7 @@ from bookcore.persist.snapshot.format import path_text
 WAYS = "postgresql://user@host/database, sqlite:///path or dbzero:///path"
 """What the address of a database looks like."""
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.]*):(?=//)", re.ASCII | re.IGNORECASE)
-_TOLD = frozenset({"calendar", "partitions", "partition", "prefix"})
+_SHOWN = frozenset({"calendar", "partitions", "partition", "prefix"})
 """The options that errors tell: those which say which calendar of a database is meant, and no secret."""
 
 
@@ -78,8 +78,8 @@ def shown(address: str) -> str:
         return str(masked(address))
     scheme, where, asked = apart(str(masked(address)))
     server, slash, path = where.partition("/")
-    told = [each for each in asked.split("&") if each.partition("=")[0] in _TOLD]
-    return f"{scheme}://{server.rpartition('@')[2]}{slash}{path}{'?' if told else ''}{'&'.join(told)}"
+    options = [each for each in asked.split("&") if each.partition("=")[0] in _SHOWN]
+    return f"{scheme}://{server.rpartition('@')[2]}{slash}{path}{'?' if options else ''}{'&'.join(options)}"
 
 
 def without_key(address: str, key: bytes | None) -> None:

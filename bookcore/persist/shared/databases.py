@@ -35,7 +35,7 @@ from bookcore.persist.shared.postgres import PostgresJournal
 from bookcore.persist.shared.replaying import empty
 from bookcore.persist.shared.seam import Checked, Upgraded
 
-PATIENCE = 10.0
+TIMEOUT = 10.0
 """For how many seconds a server is waited for that does not answer, or is gone; not for what takes the server long."""
 
 
@@ -51,7 +51,7 @@ def init(address: str, *, bounds: str | None = None) -> str:
         places |= {f"{address}&partition={number}": first_number(number) for number in range(where.partitions or 0)}
     for place, last in places.items():
         begin = empty(where.name, asked, last)
-        with closing(PostgresJournal(place, timeout=PATIENCE, begin=begin)) as journal:
+        with closing(PostgresJournal(place, timeout=TIMEOUT, begin=begin)) as journal:
             if bounds not in (None, journal.bounds):
                 raise other_bounds(where.name, journal.bounds, bounds)
     return where.name
@@ -154,7 +154,7 @@ def _meant(connection: Any, where: Address) -> list[str]:
 def _connected(where: Address, what: str) -> Iterator[Any]:
     """Give a connection, which waits as long as the server works; what that raises is raised as an error of ours."""
     try:
-        with psycopg.connect(**options_of(where.server, PATIENCE)) as connection:
+        with psycopg.connect(**options_of(where.server, TIMEOUT)) as connection:
             connection.execute(SESSION)
             yield connection
     except psycopg.Error as exc:

@@ -98,19 +98,19 @@ class DbzeroJournal(SharedJournal):
         self._equal = False  # both copies have all records, committed
         self._failed = ""
         self._kept = 0  # how many records there were before a change whose outcome is unknown
-        with self._told("cannot be opened"):
+        with self._translated("cannot be opened"):
             self._path = os.path.abspath(path)  # the current directory may be gone
         create = begin is not None
         self._check_path(create)
         try:
             if create:
-                with self._told("cannot be made"):
+                with self._translated("cannot be made"):
                     os.makedirs(self._path, exist_ok=True)
             try:
                 self._lock = locked_file(self._fs, self._path, f"{prefix}.LOCK")
             except JournalInUseError as exc:
                 raise JournalInUseError(self.name, exc.pid, exc.host, exc.here) from None
-            with _turn, self._told("cannot be opened"):
+            with _turn, self._translated("cannot be opened"):
                 if _enter(self._path, self.name):
                     DbzeroJournal._given = True
                 self._open(begin or Beginning.empty(), create)
@@ -204,7 +204,7 @@ class DbzeroJournal(SharedJournal):
     # -- both copies -------------------------------------------------------------------------------
 
     @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
+    def _translated(self, what: str) -> Iterator[None]:
         """Raise what dbzero or the system raises as an error of ours; *what* was not done."""
         try:
             yield
@@ -218,7 +218,7 @@ class DbzeroJournal(SharedJournal):
         """Give one of the copies, when both are equal."""
         if os.getpid() != self._pid:
             raise JournalClosedError.in_fork(self.name, self._pid)
-        with _turn, self._told(what):
+        with _turn, self._translated(what):
             if not self._copies:
                 raise JournalClosedError.after_close(self.name)
             yield self._equalized()

@@ -60,7 +60,7 @@ class Follower:
 
 def _follow(recorder_there: Any, journal: SharedJournal, ended: threading.Lock) -> None:
     pause, longest = PAUSES
-    rest, told, came = 0.0, False, True
+    rest, is_reported, came = 0.0, False, True
     while ended.locked():
         recorder = recorder_there()
         if recorder is None:
@@ -85,17 +85,17 @@ def _follow(recorder_there: Any, journal: SharedJournal, ended: threading.Lock) 
                 recorder.end_lost_block()
                 recorder.checkpoint_if_due()
             recorder = None
-            pause, told = PAUSES[0], False
+            pause, is_reported = PAUSES[0], False
         except Exception as exc:
             recorder = None
             if not ended.locked():
                 return
-            if not told:  # questions are answered from memory, and commands tell what is wrong
+            if not is_reported:  # questions are answered from memory, and commands tell what is wrong
                 trace = None if isinstance(exc, BookcoreError) else exc
                 logging.getLogger("bookcore").warning(
                     "a shared calendar does not follow, and tries again until it does: %s", exc, exc_info=trace
                 )
-                told = True
+                is_reported = True
             if ended.acquire(timeout=pause):
                 ended.release()
             pause = min(2 * pause, longest)

@@ -67,7 +67,7 @@ def open_on(
         state.gate.run(replay, state, known, records)
         recorder = SharedRecorder(
             state, journal, known, records.place,
-            patience=how.timeout, keep=how.keep, read_only=how.read_only, grown=records.size,
+            timeout=how.timeout, keep=how.keep, read_only=how.read_only, grown=records.size,
         )  # fmt: skip
         state.log.attach(recorder, provisional=True)
         if state.holds.clock is not None:

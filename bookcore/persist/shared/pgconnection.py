@@ -15,7 +15,7 @@ from bookcore.model.errors import MissingExtraError
 if not hasattr(psycopg.Cursor, "set_result"):
     raise MissingExtraError("psycopg 3.3", "postgres")
 
-LEAST_PATIENCE = 2.0
+LEAST_SILENCE = 2.0
 CANCELLING = 1.0
 """How many seconds cancelling may take, and its answer as well, until the connection is given up."""
 LONGEST = 32_767
@@ -39,12 +39,12 @@ scan. By the same rates, or while it does not know how large a table is, the ser
 
 
 class Connection(psycopg.Connection[Any]):
-    """A connection that cancels a statement when the server has said nothing for ``patience`` seconds.
+    """A connection that cancels a statement when the server has said nothing for ``silence_limit`` seconds.
 
     The server's own ``statement_timeout`` is not for a commit, which waits for a standby as long as there is none.
     """
 
-    patience = LEAST_PATIENCE
+    silence_limit = LEAST_SILENCE
     prepared = False  # the statements that write the tables
     listens = False  # it is notified of commits
 
@@ -56,13 +56,13 @@ class Connection(psycopg.Connection[Any]):
         return psycopg.Cursor(self).execute(question, values, prepare=True, binary=True).fetchall()
 
     @contextmanager
-    def patiently(self, more: float) -> Iterator[None]:
+    def with_more_time(self, more: float) -> Iterator[None]:
         """Be patient for so many more seconds, because the server has something to wait for, or much to do."""
-        self.patience += more
+        self.silence_limit += more
         try:
             yield
         finally:
-            self.patience -= more
+            self.silence_limit -= more
 
     def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
         """See `psycopg.Connection.wait`."""
@@ -70,7 +70,7 @@ class Connection(psycopg.Connection[Any]):
 
     def _bounded(self, gen: Any) -> Generator[Any, Any, Any]:
         """Yield what *gen* yields. A wait for the server says every tenth of a second that nothing came."""
-        until, given_up, ready = monotonic() + self.patience, False, None
+        until, given_up, ready = monotonic() + self.silence_limit, False, None
         while True:
             try:
                 wanted = gen.send(ready)
@@ -78,11 +78,11 @@ class Connection(psycopg.Connection[Any]):
                 return end.value
             ready = yield wanted
             if ready:
-                until = monotonic() + self.patience
+                until = monotonic() + self.silence_limit
             elif monotonic() >= until:
                 if given_up:
                     self.close()
-                    raise psycopg.OperationalError(f"the server did not answer within {self.patience:.3g} seconds")
+                    raise psycopg.OperationalError(f"the server did not answer within {self.silence_limit:.3g} seconds")
                 with suppress(psycopg.Error):
                     self.cancel_safe(timeout=CANCELLING)
                 until, given_up = monotonic() + CANCELLING, True
@@ -106,10 +106,10 @@ def connected(server: str, timeout: float) -> Any:
 
     Raises: psycopg.Error.
     """
-    patience = max(LEAST_PATIENCE, timeout)
-    seconds = _watched(patience)
-    connection = Connection.connect(**options_of(server, patience))
-    connection.patience = patience
+    silence_limit = max(LEAST_SILENCE, timeout)
+    seconds = _watched(silence_limit)
+    connection = Connection.connect(**options_of(server, silence_limit))
+    connection.silence_limit = silence_limit
     try:
         connection.execute(SESSION + _PLANS + _WATCH, {"seconds": str(seconds), "milliseconds": str(1000 * seconds)})
     except BaseException:

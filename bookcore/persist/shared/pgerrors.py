@@ -54,11 +54,11 @@ def error_of(exc: Any, name: str, what: str, timeout: float, way: str = "", stal
     if exc.sqlstate == "42501":
         reason = f"{what}: the user lacks a privilege ({lines[0]}); have the database's owner grant it{way}"
         return JournalError(name, reason)
-    told = " ".join(" ".join(lines).split())
-    if exc.sqlstate is None and re.search("percent-encoded|%00", told):  # it would tell a password
-        told = "a percent-encoded character in it is none; in user and password write %25 for %"
-    ways = [f"; {way}" for pattern, way in _WAYS.items() if re.search(pattern, told)]
-    reason = _REASONS.get(exc.sqlstate) or told + "".join(ways[:1])
+    message = " ".join(" ".join(lines).split())
+    if exc.sqlstate is None and re.search("percent-encoded|%00", message):  # it would tell a password
+        message = "a percent-encoded character in it is none; in user and password write %25 for %"
+    ways = [f"; {way}" for pattern, way in _WAYS.items() if re.search(pattern, message)]
+    reason = _REASONS.get(exc.sqlstate) or message + "".join(ways[:1])
     if exc.sqlstate is None and staleness < inf:  # the server did not say anything, and questions go on
         reason += f"; memory had all records {staleness:.1f} seconds ago"
     return JournalError(name, f"{what}: {reason}")
@@ -69,12 +69,12 @@ def refusal_of(exc: Any, name: str, calendar: str, resources: Iterable[str]) -> 
 
     None if it is the constraint of another program.
     """
-    told = exc.diag.message_detail or ""
+    detail = exc.diag.message_detail or ""
     if exc.sqlstate == "23502" and exc.diag.schema_name == "bookcore" and exc.diag.column_name == "active":
-        row = told.partition(f"({calendar}, ")[2].partition(", ")[0]
+        row = detail.partition(f"({calendar}, ")[2].partition(", ")[0]
         return RefereeError(name, calendar, f"{exc.diag.table_name} {brief(row)} is active already")
     for resource in resources:
-        spans = re.findall(rf"=\(-?\d+, {re.escape(f'{calendar}, {resource}, ')}([\[(].*?[\])])\)", told)
+        spans = re.findall(rf"=\(-?\d+, {re.escape(f'{calendar}, {resource}, ')}([\[(].*?[\])])\)", detail)
         if len(spans) == 2:  # the new one, and the one that is there
             new, other = spans
             why = f"{brief(resource)} is booked in {other}, so not in {new}"

@@ -284,8 +284,8 @@ def add_parts(connection: Any, name: str) -> list[tuple[str, str]]:
         try:
             connection.execute(_PARTS[part])
         except psycopg.errors.IntegrityError as exc:
-            told = exc.diag.message_detail or exc.diag.message_primary
-            what = f"{'.'.join(part)} cannot be made, because there are rows that it forbids ({told})"
+            detail = exc.diag.message_detail or exc.diag.message_primary
+            what = f"{'.'.join(part)} cannot be made, because there are rows that it forbids ({detail})"
             raise JournalError(name, f"{what}; put these right, as by `bookcore db rebuild`, and call again") from exc
     return lacking
 

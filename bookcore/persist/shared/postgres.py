@@ -181,7 +181,7 @@ class PostgresJournal(SharedJournal):
         create, begin = begin is not None, begin or Beginning.empty()
         try:
             way = ", or open it with create=False if the calendar is there" if create and begin.if_new else ""
-            with self.told("cannot be opened", way=way):
+            with self.translated("cannot be opened", way=way):
                 connection = opened_by or self._connected("writer")
                 self.bounds, self.origin = self._begin(connection, create, begin)
         except BaseException:
@@ -248,7 +248,7 @@ class PostgresJournal(SharedJournal):
             raise
 
     @contextmanager
-    def told(self, what: str, timeout: float | None = None, way: str = "") -> Iterator[None]:
+    def translated(self, what: str, timeout: float | None = None, way: str = "") -> Iterator[None]:
         """Raise what the database raises as an error of ours; *what* was not done, *way* is as for `error_of`."""
         try:
             yield
@@ -318,7 +318,7 @@ class PostgresJournal(SharedJournal):
         if begin.snapshot:
             check_snapshot(self.name, begin.snapshot, self.most)
             command = written("INSERT INTO bookcore.checkpoint VALUES (%s, %s, %s, %s)")
-            with connection.patiently(len(begin.snapshot) / SLOWEST):
+            with connection.with_more_time(len(begin.snapshot) / SLOWEST):
                 connection.execute(command, (self.row, *origin, begin.snapshot))
             ask = "SELECT snapshot FROM bookcore.checkpoint WHERE calendar = %s"
             begin.verify(connection.execute(ask, (self.row,)).fetchone()[0])
@@ -328,7 +328,7 @@ class PostgresJournal(SharedJournal):
     @contextmanager
     def _to_read(self, what: str) -> Iterator[Any]:
         """Give the connection for reading. One that was found broken is made anew by the next call."""
-        with self._reading, self.told(what):
+        with self._reading, self.translated(what):
             yield self._connected("reader")
 
     def read(self, place: Place, most: int) -> Sequence[Stored]:
@@ -397,7 +397,7 @@ class PostgresJournal(SharedJournal):
             kept = self._connections.get("listener")
             if (kept is None or not kept.listens) and has_come():
                 return True
-            with self.told("cannot be read"), self._listener() as listener:
+            with self.translated("cannot be read"), self._listener() as listener:
                 if not listener.listens and not listener.execute("SELECT pg_is_in_recovery()").fetchone()[0]:
                     listener.execute("LISTEN bookcore")  # the log of a standby would have that, as refused
                     listener.listens = True
@@ -448,9 +448,9 @@ class PostgresJournal(SharedJournal):
     def lock(self, timeout: float, place: Place, most: int) -> Sequence[Stored]:
         self.unlock()  # of a block whose beginning was cut off
         asked = self._asked(place, most) | {"wait": _milliseconds(timeout)}
-        with self.told("the change was not made", timeout):
+        with self.translated("the change was not made", timeout):
             writer, begun = self._connected("writer") if self.joint is None else self._writing(), self.machine_clock()
-            with writer.patiently(pgconnection.CANCELLING):  # so that it is the server which says that the lock was not free
+            with writer.with_more_time(pgconnection.CANCELLING):  # so that the server itself says that the lock was taken
                 cursor = writer.execute(_LOCK, asked)
             found = cursor.set_result(-2).fetchone()
             rows = cursor.set_result(-1).fetchall()
@@ -511,7 +511,7 @@ class PostgresJournal(SharedJournal):
         commands = iter(commands_of(groups, self.row))
         last = next(commands, ("", {}))
         try:
-            with self.told("the change was not made"), self._judged(groups):
+            with self.translated("the change was not made"), self._judged(groups):
                 for following in commands:
                     if not locked:
                         raise JournalError(self.name, "its tables take more than one command")
@@ -604,7 +604,7 @@ class PostgresJournal(SharedJournal):
         values = {"name": self.row, "position": place.position, "mark": place.mark, "snapshot": snapshot, "keep": keep}
         with self._to_read("no checkpoint was written") as reader:
             try:
-                with reader.patiently(len(snapshot) / SLOWEST):
+                with reader.with_more_time(len(snapshot) / SLOWEST):
                     reader.execute(_CHECKPOINT, values)
             except BaseException:
                 reader.close()

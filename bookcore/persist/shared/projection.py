@@ -152,11 +152,12 @@ def groups_of(records: Iterable[tuple[int, Iterable[Any]]], bounds: str) -> Iter
     *bounds* are those of the calendar.
     """
     closed = bounds == "[]"
-    told = (_told(row, position, place, closed) for position, rows in records for place, row in enumerate(rows))
-    for statement, found in groupby(told, itemgetter(0)):
-        rows = (row for _, row in found)
-        while some := list(islice(rows, AT_ONCE if statement in _TOGETHER else 1)):
-            yield Group(statement, some)
+    placed = ((position, place, row) for position, rows in records for place, row in enumerate(rows))
+    pairs = (_statement_for(row, position, place, closed) for position, place, row in placed)
+    for statement, neighbours in groupby(pairs, itemgetter(0)):
+        written = (row for _, row in neighbours)
+        while group := list(islice(written, AT_ONCE if statement in _TOGETHER else 1)):
+            yield Group(statement, group)
 
 
 def commands_of(groups: Iterable[Group], calendar: str, to: str = "bookcore") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -184,7 +185,7 @@ def commands_of(groups: Iterable[Group], calendar: str, to: str = "bookcore") ->
         yield "".join(commands), values
 
 
-def _told(row: Any, position: int, place: int, closed: bool) -> tuple[str, dict[str, Any]]:
+def _statement_for(row: Any, position: int, place: int, closed: bool) -> tuple[str, dict[str, Any]]:
     """Return the statement for a row of a record, and the row for it."""
     match row:
         case (Kind.BOOKED, where, number, held, until, _, *facts):
@@ -235,5 +236,5 @@ def _class(name: str) -> str:
 
 def _number(units: int) -> Any:
     """Return units for a column of numbers: those that Python itself does not write out are as good as infinite."""
-    told = as_json(units)
-    return told if type(told) is int else "Infinity"
+    number = as_json(units)
+    return number if type(number) is int else "Infinity"

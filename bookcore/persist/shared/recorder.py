@@ -33,7 +33,7 @@ from bookcore.persist.shared.replaying import AT_ONCE, snapshot_id
 from bookcore.persist.shared.seam import Place, SharedJournal, Stored, after, something_came
 from bookcore.persist.shared.turns import SharedGate
 from bookcore.persist.snapshot.gather import read
-from bookcore.persist.snapshot.save_load import save_bytes, told_as_unwritable
+from bookcore.persist.snapshot.save_load import save_bytes, translated_write_errors
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -54,7 +54,7 @@ class SharedRecorder:
 
     def __init__(
         self, state: CalendarState, journal: SharedJournal, known: dict[str, type], place: Place, *,
-        patience: float, keep: int, read_only: bool = False, grown: int = 0,
+        timeout: float, keep: int, read_only: bool = False, grown: int = 0,
     ) -> None:  # fmt: skip
         """*grown* is how many bytes of records were read after the snapshot with which memory began."""
         self.state, self.journal, self.place, self.known = state, journal, place, known
@@ -68,7 +68,7 @@ class SharedRecorder:
         self.loading = threading.RLock()  # held by the thread that takes over another history
         self._histories = 1  # how many histories memory has followed
         self._encoder, self._replay = Encoder(state, journal.name, known), Replay(state, known)
-        self._patience, self._keep, self._read_only = patience, keep, read_only
+        self._timeout, self._keep, self._read_only = timeout, keep, read_only
         self._fresh_until = 0.0  # the time until which the follower need not look
         self._locking_at = -inf  # the time when the database was last asked for its lock
         self._locked_to: Place | None = None  # that of the last record that it had then
@@ -121,7 +121,7 @@ class SharedRecorder:
                 self.journal.confirm()
                 self._certain = self.position
             return
-        told: Any = [(change, log.subscribers) for change in log.pending]
+        noted: Any = [(change, log.subscribers) for change in log.pending]
         kept: Any = log.changes
         grown = self.grown + sum(map(len, records))
         none: list[Change] = []
@@ -129,7 +129,7 @@ class SharedRecorder:
         place = self.journal.append(self.place, records, locked=not self.hoping)
         # No call comes between the commit and the end of this method. If Ctrl-C comes before, or there is not enough memory,
         # the changes are undone here, and read as a record of others.
-        kept[:0] = told
+        kept[:0] = noted
         self.place = place
         self.has_taken = True
         self._certain = place.position
@@ -150,7 +150,7 @@ class SharedRecorder:
 
     def _encoded(self, changes: Sequence[Change]) -> bytes:
         journal = self.journal
-        with told_as_unwritable(journal.name):
+        with translated_write_errors(journal.name):
             record = self._encoder.encode(changes)
         if len(record) > journal.most:
             what = f"one change of {len(record)} bytes, and at most {journal.most} are taken; divide it"
@@ -178,7 +178,7 @@ class SharedRecorder:
 
     def patient_until(self) -> float:
         """Return the time until which a call that begins now may wait."""
-        return monotonic() + self._patience
+        return monotonic() + self._timeout
 
     def left(self, until: float) -> float:
         """Return how many seconds are left, at least 0."""
@@ -186,7 +186,7 @@ class SharedRecorder:
 
     def overdue(self, holder: str) -> JournalTimeoutError:
         """Return the error that names the thread or transaction that was waited for."""
-        return JournalTimeoutError.kept_locked(self.journal.name, holder, self._patience)
+        return JournalTimeoutError.kept_locked(self.journal.name, holder, self._timeout)
 
     def lock(self, until: float) -> Sequence[Stored]:
         """Keep others from appending, and return what they have appended. Raises: `JournalError`.
@@ -335,8 +335,8 @@ class SharedRecorder:
     def wait_for(self, position: int, timeout: float | None) -> None:
         """See `Calendar.wait_for`."""
         self.check_open()
-        patience = self._patience if timeout is None else timeout
-        until = monotonic() + patience
+        timeout = self._timeout if timeout is None else timeout
+        until = monotonic() + timeout
         histories = self._histories
         while True:
             place = self.place  # first: it is set after the number of its history
@@ -347,8 +347,8 @@ class SharedRecorder:
                 return
             if not something_came(partial(self.journal.wait, place, self.left(until))):
                 self.check_open()
-                what = f"has {self.position} records, and record {brief(position)} did not come within {patience:g} seconds"
-                raise JournalTimeoutError(self.journal.spot, what, patience)
+                what = f"has {self.position} records, and record {brief(position)} did not come within {timeout:g} seconds"
+                raise JournalTimeoutError(self.journal.spot, what, timeout)
             self.catch_up()
             if self.place == place and self.lag():  # else it was told too early, as by a server that is ahead
                 self.catch_up()

@@ -115,19 +115,19 @@ class SqliteJournal(SharedJournal):
         self._reading, self._writing = threading.RLock(), threading.RLock()
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
-        with self._told("cannot be opened"):
+        with self._translated("cannot be opened"):
             self._path = os.path.abspath(path)  # the current directory may be gone
         create = begin is not None
         self._check_path(create)
         try:
-            with self._told("cannot be opened"):
+            with self._translated("cannot be opened"):
                 self._writer = self._connect(create)
                 self._begin(self._writer, create, begin or Beginning.empty())
                 self._reader = self._connect()
                 path = os.path.realpath(self._path)  # where SQLite has its files
                 self._log, self._index = f"{path}-wal", f"{path}-shm"
                 self._files = self._files_there()
-                self.bounds, self.origin = self._told_origin(self._writer)
+                self.bounds, self.origin = self._read_origin(self._writer)
         except BaseException:
             self.close()
             raise
@@ -164,7 +164,7 @@ class SqliteJournal(SharedJournal):
             raise JournalError(self.name, f"cannot be shared: its journal mode stays {mode!r} (is it on a network disk?)")
         if is_made and begin.if_new and self._format(connection) == VERSION:  # a reader does not wait
             return
-        _patiently(connection.execute, "BEGIN IMMEDIATE", until)
+        _retrying(connection.execute, "BEGIN IMMEDIATE", until)
         try:
             if not self._is_made(connection, create):  # perhaps another process has made them meanwhile
                 self._make(connection, begin)
@@ -212,7 +212,7 @@ class SqliteJournal(SharedJournal):
             raise JournalError(self.name, f"there is no calendar in it{NONE_MADE}")
         return False
 
-    def _told_origin(self, connection: sqlite3.Connection) -> tuple[str, Place]:
+    def _read_origin(self, connection: sqlite3.Connection) -> tuple[str, Place]:
         """Return the bounds, and the origin. SQLite takes any value in any column."""
         found = connection.execute(_ORIGIN).fetchone()
         if found is None or found[0] not in get_args(Bounds) or not all(type(number) is int for number in found[1:]):
@@ -225,7 +225,7 @@ class SqliteJournal(SharedJournal):
     # -- errors ------------------------------------------------------------------------------------
 
     @contextmanager
-    def _told(self, what: str, timeout: float | None = None) -> Iterator[None]:
+    def _translated(self, what: str, timeout: float | None = None) -> Iterator[None]:
         """Raise what SQLite or the system raises as an error of ours; *what* was not done."""
         try:
             yield
@@ -272,7 +272,7 @@ class SqliteJournal(SharedJournal):
     @contextmanager
     def _to_read(self, what: str) -> Iterator[sqlite3.Connection]:
         self._check_file()
-        with self._reading, self._told(what):
+        with self._reading, self._translated(what):
             if self._reader is None:
                 raise JournalClosedError.after_close(self.name)
             yield self._reader
@@ -331,15 +331,15 @@ class SqliteJournal(SharedJournal):
     def lock(self, timeout: float, place: Place, most: int) -> Sequence[Stored]:
         self._check_file()
         self.unlock()  # of a block whose beginning was cut off
-        with self._told("the change was not made", timeout):
-            _patiently(self._execute, "BEGIN IMMEDIATE", monotonic() + timeout)
-        with self._writing, self._told("cannot be read"):
+        with self._translated("the change was not made", timeout):
+            _retrying(self._execute, "BEGIN IMMEDIATE", monotonic() + timeout)
+        with self._writing, self._translated("cannot be read"):
             return self._news(self._locked(), place, most)
 
     def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
         self._check_process()
         try:
-            with self._writing, self._told("the change was not made"):
+            with self._writing, self._translated("the change was not made"):
                 writer, now, rows = self._locked(), self.now(), []
                 for record in records:
                     before, place = place.position, after(place, record)
@@ -354,7 +354,7 @@ class SqliteJournal(SharedJournal):
     def confirm(self) -> None:
         self._check_process()
         try:
-            with self._writing, self._told("the change may not be on the disk"):
+            with self._writing, self._translated("the change may not be on the disk"):
                 writer = self._locked()
                 if self._sync:
                     writer.execute("UPDATE calendar SET origin = origin")  # a commit of nothing does not wait for the disk
@@ -397,7 +397,7 @@ class SqliteJournal(SharedJournal):
         if self._sync:
             return
         self._check_file()
-        with self._told("may not be on the disk"):
+        with self._translated("may not be on the disk"):
             fd = os.open(self._log, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
             try:
                 os.fsync(fd)
@@ -423,7 +423,7 @@ class SqliteJournal(SharedJournal):
             self.close()
 
 
-def _patiently(execute: Callable[[str], sqlite3.Cursor], statement: str, until: float) -> sqlite3.Cursor:
+def _retrying(execute: Callable[[str], sqlite3.Cursor], statement: str, until: float) -> sqlite3.Cursor:
     """Execute a statement, again and again while another process has a lock. Raises: sqlite3.Error when the time is over.
 
     SQLite itself would pause for a tenth of a second after a few attempts, so a connection does not wait.

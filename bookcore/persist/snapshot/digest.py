@@ -10,14 +10,14 @@ from bookcore.engine.state import CalendarState
 from bookcore.persist.codec.columns import KeyColumn, encode_column
 from bookcore.persist.codec.family import apart
 from bookcore.persist.snapshot.gather import gather
-from bookcore.persist.snapshot.save_load import told_as_unwritable
+from bookcore.persist.snapshot.save_load import translated_write_errors
 from bookcore.persist.snapshot.state import Bookings, State, Tags, encode_state
 
 
 def digest(calendar: CalendarState) -> str:
     """See `Calendar.digest`."""
     name = "digest"
-    with told_as_unwritable(name):
+    with translated_write_errors(name):
         state = gather(calendar, name)
         state.expired = type(state.expired)()  # what is remembered of the past decides no answer about the present
         # the order in which labels were first used decides none either

@@ -87,7 +87,7 @@ def _encoded(calendar: CalendarState, name: str, store_id: bytes, rows: Rows | N
         state = gather(calendar, name, rows, numbered=True)
         return Facts(store_id, state.last_sequence, len(state.bookings.ids), VERSION), encode_state(state)
 
-    with garbage_paused(), told_as_unwritable(name):
+    with garbage_paused(), translated_write_errors(name):
         return encode()  # its columns are gone before the collector could walk them
 
 
@@ -147,20 +147,20 @@ def _rebuilt(
     max_ratio: int,
 ) -> tuple[C, CalendarState, Facts]:
     with garbage_paused(aged=True):  # the collector would walk all of it at once, a sixth of the time
-        with _told_as_damage(name):
+        with _translated_read_errors(name):
             state = decode_state(sections, max_ratio, numbered=facts.version >= 2)
             if facts.rows != len(state.bookings.ids) or facts.last_sequence != state.last_sequence:
                 raise Unreadable("the header and the sections do not belong together")
         classes = classes_in(state, known, name)
         # whatever this raises is not the file's doing
         calendar, new = make(bounds=state.bounds, event_type=classes[state.classes[state.event_type]])
-        with _told_as_damage(name):
+        with _translated_read_errors(name):
             rebuild(new, state, classes)
     return calendar, new, facts
 
 
 @contextmanager
-def told_as_unwritable(name: str) -> Iterator[None]:
+def translated_write_errors(name: str) -> Iterator[None]:
     """Raise what cannot be encoded as an error that names the file."""
     try:
         yield
@@ -173,7 +173,7 @@ def told_as_unwritable(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _told_as_damage(name: str) -> Iterator[None]:
+def _translated_read_errors(name: str) -> Iterator[None]:
     """Raise what goes wrong with the contents of a file as an error that names it."""
     try:
         with _enough_memory(name, "read"):

@@ -1,6 +1,6 @@
 """`PartitionedCalendar`: the calls of `Calendar`, on a calendar in partitions.
 
-    about a resource      the partition that its id says                            `_ask`, `_tell`
+    about a resource      the partition that its id says                            `_ask`, `_command`
     about a booking       the partition that has it in memory; else all catch up    `_on_booking`
     about all             each partition; counts are added, lists are merged
     about several         a `JointTransaction` of their partitions
@@ -110,7 +110,7 @@ class PartitionedCalendar:
         self.registration = Registration([[] for _ in (directory, *parts)])  # made anew by a question about all
         self._thread = threading.local()
         for part in (directory, *parts):
-            part.state.told_as = self
+            part.state.shown_as = self
 
     if not TYPE_CHECKING:  # pragma: no branch - a type checker alone goes on, and knows what is there
 
@@ -172,7 +172,7 @@ class PartitionedCalendar:
             raise UnknownResourceError(resource, None)
         return number
 
-    def _told(self, part: Part) -> Part:
+    def _writable(self, part: Part) -> Part:
         """Return a partition that is to be changed. Raises: `TransactionError` if the open transaction is not about it."""
         block = self._block()
         if block is not None and part.number not in block.numbers:
@@ -185,9 +185,9 @@ class PartitionedCalendar:
         """Call a method of the partition of a resource that asks."""
         return getattr(self._of_resource(resource).calendar, name)(resource, *args, **options)
 
-    def _tell(self, name: str, /, resource: Any, *args: Any, **options: Any) -> Any:
+    def _command(self, name: str, /, resource: Any, *args: Any, **options: Any) -> Any:
         """Call a method of the partition of a resource that changes something."""
-        return getattr(self._told(self._of_resource(resource)).calendar, name)(resource, *args, **options)
+        return getattr(self._writable(self._of_resource(resource)).calendar, name)(resource, *args, **options)
 
     def _with_booking(self, booking: Any) -> Part | None:
         """Return the partition in whose memory a booking is, given as an event or an id."""
@@ -214,7 +214,7 @@ class PartitionedCalendar:
         """Call a method of the partition that has a booking."""
 
         def call(part: Part) -> Any:
-            return getattr(self._told(part).calendar, name)(event_or_id, *args, **options)
+            return getattr(self._writable(part).calendar, name)(event_or_id, *args, **options)
 
         return self._where_booked(event_or_id, call)
 
@@ -250,7 +250,7 @@ class PartitionedCalendar:
             if other is not part and known is not None and known.resource is resource:
                 raise DuplicateResourceError(resource, known.id)
         if self._block() is not None and part.state.registry.with_id(key) is not None:  # else memory may be behind
-            return self._told(part).calendar.add_resource(resource, **options)
+            return self._writable(part).calendar.add_resource(resource, **options)
         with self._joint([self.directory, part]):
             added = part.calendar.add_resource(resource, **options)
             if self.directory.state.registry.with_id(key) is None:
@@ -275,15 +275,15 @@ class PartitionedCalendar:
         """See `Calendar.resources`: those of the partitions that it holds."""
         return PartitionedSelection(self, [part.calendar.resources for part in self.parts])
 
-    @_passed_on(_tell)
+    @_passed_on(_command)
     def set_capacity(self, resource: Any, capacity: int) -> None: ...
-    @_passed_on(_tell)
+    @_passed_on(_command)
     def tag(self, resource: Any, *labels: Hashable) -> None: ...
-    @_passed_on(_tell)
+    @_passed_on(_command)
     def untag(self, resource: Any, *labels: Hashable) -> None: ...
     @_passed_on(_ask)
     def tags_of(self, resource: Any) -> frozenset[Hashable]: ...
-    @_passed_on(_tell)
+    @_passed_on(_command)
     def reindex(self, resource: Any) -> None: ...
 
     def places(self, ids: Sequence[Any]) -> list[int]:
@@ -311,7 +311,7 @@ class PartitionedCalendar:
 
     def _book(self, name: str, /, resource: Any, *args: Any, id: Hashable = None, **options: Any) -> Any:
         """Call a method of the partition of a resource that books under an id, if one is given."""
-        part = self._told(self._of_resource(resource))
+        part = self._writable(self._of_resource(resource))
         return self._named(id, part, lambda: getattr(part.calendar, name)(resource, *args, id=id, **options))
 
     @_passed_on(_book)
@@ -331,7 +331,7 @@ class PartitionedCalendar:
             return self.parts[0].calendar.add_booking(event)
         if event.owns_lock:
             raise DuplicateBookingError(event, event)
-        part = self._told(self._of_resource(event._resource))
+        part = self._writable(self._of_resource(event._resource))
         return self._named(event._id, part, lambda: part.calendar.add_booking(event))
 
     def _named(self, id: Any, part: Part, book: Callable[[], Any]) -> Any:
@@ -472,7 +472,7 @@ class PartitionedCalendar:
             found = chosen(candidates, strategy, start, end, quantity)
             if found is None:
                 raise none_available(self.parts, terms, start, end, quantity, self._place_of)
-            part, record = self._told(found.part), found.record
+            part, record = self._writable(found.part), found.record
             try:
                 return self._named(id, part, partial(part.calendar.book, record.resource, start, end, **options))
             except ConflictError:
@@ -512,7 +512,7 @@ class PartitionedCalendar:
         def call(part: Part) -> Any:
             target = part if resource is UNSET else self._of_resource(resource)
             if target is part:
-                return self._told(part).calendar.move(event_or_id, start=start, end=end, resource=resource)
+                return self._writable(part).calendar.move(event_or_id, start=start, end=end, resource=resource)
             with self._joint(sorted([part, target])):
                 return self._carry(part, target, event_or_id, resource, start, end)
 
@@ -660,7 +660,7 @@ class PartitionedCalendar:
             return None
         if UNSET in (resource, start, end):
             return self.parts[0].calendar._engine.close(resource, start, end, reason)
-        return self._tell("close", resource, start, end, reason)
+        return self._command("close", resource, start, end, reason)
 
     def close_all(self, resources: Any, start: Any, end: Any, reason: str = "closed") -> tuple[Closure, ...]:
         """See `Calendar.close_all`."""
@@ -695,7 +695,7 @@ class PartitionedCalendar:
         part = self.parts[0]
         if is_a(closure, Closure):
             part = next((each for each in self.parts if each.state.closures.by_id.get(closure.id) is closure), part)
-        self._told(part).calendar.reopen(closure)
+        self._writable(part).calendar.reopen(closure)
 
     def closures(self, resource: Any = None) -> tuple[Closure, ...]:
         """See `Calendar.closures`; those of all partitions in the order of these, then in the order they were made."""
@@ -729,7 +729,7 @@ class PartitionedCalendar:
 
     def _joint(self, parts: Collection[Part]) -> AbstractContextManager[None]:
         for part in parts:
-            self._told(part)
+            self._writable(part)
         return JointTransaction(parts, self._idle, self._thread, self._block())
 
     def what_if(self) -> AbstractContextManager[None]:

@@ -229,8 +229,8 @@ class Claims:
         """Return the error for what the primary key has refused; None if it was another key."""
         if exc.diag.table_name != "booking_id" or exc.diag.schema_name != "bookcore":
             return None
-        told = exc.diag.message_detail or ""
-        id = next((id for key, id in self.ids.items() if f"\\x{key.hex()})" in told), None)
+        detail = exc.diag.message_detail or ""
+        id = next((id for key, id in self.ids.items() if f"\\x{key.hex()})" in detail), None)
         return DuplicateBookingError(id, None, "in another partition")
 
 

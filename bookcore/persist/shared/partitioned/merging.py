@@ -61,5 +61,5 @@ def _is_still_available(part: Any, resource: Any, start: Any, end: Any, quantity
 
 def digest_of(digests: Iterable[tuple[int, str]]) -> str:
     """Return one digest of those of several partitions, of which each comes with its number."""
-    told = "\n".join(f"{number} {digest}" for number, digest in digests)
-    return blake2b(told.encode(), digest_size=32).hexdigest()
+    text = "\n".join(f"{number} {digest}" for number, digest in digests)
+    return blake2b(text.encode(), digest_size=32).hexdigest()

@@ -527,7 +527,7 @@ def test_what_is_no_address_is_refused(what: Any) -> None:
 
 def test_a_server_that_does_not_answer_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """As one behind a wall that drops what is sent."""
-    monkeypatch.setattr(databases, "PATIENCE", 2.0)
+    monkeypatch.setattr(databases, "TIMEOUT", 2.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"postgresql://127.0.0.1:{silent.getsockname()[1]}/rooms?sslmode=disable&gssencmode=disable"
         with pytest.raises(JournalError, match="cannot be read: connection timeout expired; no server answers there"):

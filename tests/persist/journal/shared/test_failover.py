@@ -224,7 +224,7 @@ def test_a_primary_without_its_standby_acknowledges_nothing(
 
     When the standby is back, the same call is acknowledged; when that was made a primary, never.
     """
-    monkeypatch.setattr("bookcore.persist.shared.pgconnection.LEAST_PATIENCE", 0.5)
+    monkeypatch.setattr("bookcore.persist.shared.pgconnection.LEAST_SILENCE", 0.5)
     primary, standby = pair
     old, third = (opened(of(primary), timeout=0.5) for _ in range(2))
     old.add_resource(Resource("room"))
@@ -267,7 +267,7 @@ def test_a_copy_whose_last_commit_does_not_come_to_the_standby_is_in_doubt(
 
     primary, standby = pair
     Calendar().snapshot(tmp_path / "empty.bks")
-    monkeypatch.setattr(pgconnection, "LEAST_PATIENCE", 0.5)
+    monkeypatch.setattr(pgconnection, "LEAST_SILENCE", 0.5)
     plain = pgcopying._finish
 
     def finish(connection: Any, *rest: Any) -> None:
@@ -295,7 +295,7 @@ def test_a_barrier_waits_for_the_standby_where_commits_do_not(
     pair: Pair, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It raises until the standby has what was committed before."""
-    monkeypatch.setattr("bookcore.persist.shared.pgconnection.LEAST_PATIENCE", 0.5)
+    monkeypatch.setattr("bookcore.persist.shared.pgconnection.LEAST_SILENCE", 0.5)
     primary, standby = pair
     one = opened(of(primary), timeout=0.5, sync="never")
     standby.run("pg_ctl", "stop", "--wait", "--silent", "--mode=immediate")

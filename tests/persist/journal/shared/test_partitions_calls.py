@@ -694,7 +694,7 @@ def test_a_transaction_waits_no_longer_for_another_thread_than_for_the_database(
     assert has_turn.wait(20)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Joint, "begin", lambda joint: pytest.fail("it has not all turns"))
-        patch.setattr(parts[low].recorder, "_patience", 0.01)
+        patch.setattr(parts[low].recorder, "_timeout", 0.01)
         with pytest.raises(JournalTimeoutError, match="another thread of this process kept it"):
             rooms.transaction(low, high).__enter__()
         assert rooms.book(low, 1, 2) in rooms

@@ -306,7 +306,7 @@ def test_a_large_snapshot_is_written_however_long_the_server_is_silent(
     """
     from bookcore.persist.shared import pgconnection, postgres
 
-    monkeypatch.setattr(pgconnection, "LEAST_PATIENCE", 0.2)
+    monkeypatch.setattr(pgconnection, "LEAST_SILENCE", 0.2)
     monkeypatch.setattr(pgconnection, "CANCELLING", 0.2)
     monkeypatch.setattr(postgres, "SLOWEST", 10_000)
     monkeypatch.setattr(postgres, "_CHECKPOINT", postgres._CHECKPOINT.replace("BEGIN;", "BEGIN; SELECT pg_sleep(0.6);"))
@@ -688,7 +688,7 @@ def test_a_server_that_hangs_is_not_waited_for(
     """A call raises in bounded time, and says whether its outcome is known; afterwards all is as if nothing had been."""
     from bookcore.persist.shared import pgconnection, postgres
 
-    monkeypatch.setattr(pgconnection, "LEAST_PATIENCE", 0.5)
+    monkeypatch.setattr(pgconnection, "LEAST_SILENCE", 0.5)
     monkeypatch.setattr(pgconnection, "CANCELLING", 0.2)
     one = booked(opened, timeout=0.5)
     with ExitStack() as stack, monkeypatch.context() as patch:
@@ -717,7 +717,7 @@ def test_a_server_that_hangs_keeps_no_call_for_ever(
     """Each that asks the server raises; a question does not ask, and closing needs no answer."""
     from bookcore.persist.shared import pgconnection
 
-    monkeypatch.setattr(pgconnection, "LEAST_PATIENCE", 0.5)
+    monkeypatch.setattr(pgconnection, "LEAST_SILENCE", 0.5)
     monkeypatch.setattr(pgconnection, "CANCELLING", 0.2)
     one, undone, closed = booked(opened, timeout=0.5), opened(timeout=0.5), opened(timeout=0.5, follow=True)
     one.catch_up()
@@ -744,7 +744,7 @@ def test_questions_are_answered_while_a_commit_gets_no_answer(
     """They wait for the end of the command, which comes in bounded time."""
     from bookcore.persist.shared import pgconnection, postgres
 
-    monkeypatch.setattr(pgconnection, "LEAST_PATIENCE", 0.5)
+    monkeypatch.setattr(pgconnection, "LEAST_SILENCE", 0.5)
     monkeypatch.setattr(pgconnection, "CANCELLING", 0.2)
     one = booked(opened, timeout=0.5)
     commit, hangs = postgres.PostgresJournal._commit, threading.Event()

@@ -325,15 +325,15 @@ def test_a_calendar_made_before_the_lock_is_had_is_opened(
     opened: Open, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process may make the file between looking at it and locking it."""
-    plain, others = sqlite._patiently, list[Calendar]()
+    plain, others = sqlite._retrying, list[Calendar]()
 
     def patiently(connection: Any, statement: str, until: float) -> Any:
         if statement == "BEGIN IMMEDIATE" and not others:
-            monkeypatch.setattr(sqlite, "_patiently", plain)
+            monkeypatch.setattr(sqlite, "_retrying", plain)
             others.append(booked(opened))
         return plain(connection, statement, until)
 
-    monkeypatch.setattr(sqlite, "_patiently", patiently)
+    monkeypatch.setattr(sqlite, "_retrying", patiently)
     one = opened()
     assert (one.position, one.digest()) == (4, others[0].digest())
 
@@ -650,7 +650,7 @@ def test_errors_of_the_database_are_told_as_what_they_are(
             pass
 
     with monkeypatch.context() as patch:
-        patch.setattr(sqlite, "_patiently", lambda *_: None)
+        patch.setattr(sqlite, "_retrying", lambda *_: None)
         writer = one._recorder.journal._writer
         one._recorder.journal._writer = Failing()
         with pytest.raises(JournalError, match=reason) as told:

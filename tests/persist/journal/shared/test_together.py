@@ -339,7 +339,7 @@ def test_a_command_that_waited_too_long_is_not_carried_out_later(opened: Open) -
     one, _ = pair(opened)
     with gathered(one) as asked:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(one._recorder, "_patience", 0.1)
+            patch.setattr(one._recorder, "_timeout", 0.1)
             asked.ask(booker(one, 1))
         asked.ask(booker(one, 3))
         asked.threads[0].join(LONG)
