@@ -51,8 +51,8 @@ class Family:
 
     ``forms`` are the ways to spell the key of a rank, each strictly rising, all equal in order. ``length(n)`` is what
     is added to a key to move it by n ranks, None where keys cannot be added to. ``between`` tells whether there are
-    keys between those of two ranks, None where the next key is none at a fixed distance. ``days`` tells whether keys are
-    whole days, which a length counts with closed bounds.
+    keys between those of two ranks; it is None where the distance to the next key is not fixed. ``days`` tells whether keys
+    are whole days; with closed bounds a length counts days.
     """
 
     name: str
@@ -197,7 +197,7 @@ def _pandas() -> list[Family]:
 
 
 def families(*, lengths: bool | None = None) -> list[Family]:
-    """Return every family there is on this machine; with *lengths*, only those that can be added to, or cannot.
+    """Return every family there is on this machine; with *lengths*, only those whose keys take lengths (True), or do not.
 
     NumPy's and pandas' are among them where these are installed.
 

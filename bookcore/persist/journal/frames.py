@@ -24,8 +24,9 @@ without the key no other record can be made, nor one put elsewhere. The checksum
 tells a write that was cut off from a forged one.
 
 Where a frame is not valid, the file ends: a write was cut off, by a power cut say, and its record was never acknowledged.
-But a disk may lose one write and keep a later one, and it may damage what it has kept for years. The field at 16 tells these
-two apart: a valid frame after the place which says that the record there was on the disk proves damage.
+But a disk may also lose one write and keep a later one, or damage what it has kept for years. The field at offset 16 tells
+the cases apart: if a valid frame comes later, and its field says that the record of the invalid frame was on the disk, the
+file is damaged.
 """
 
 from __future__ import annotations
@@ -42,17 +43,17 @@ from typing import NamedTuple
 from zlib import crc32
 
 VERSION = 1
-MAGIC = b"\x89BKJL\r\n\x1a"  # is not text, and changes if a program converts line ends
+MAGIC = b"\x89BKJL\r\n\x1a"  # no text begins so; a program that converts line ends changes it
 _HEADER = struct.Struct("<8sHH8sQQ")
 _CHECK = struct.Struct("<I")
 _FRAME = struct.Struct("<IIQQQ")
 _REST = struct.Struct("<IQQQ")
 _NUMBERS = struct.Struct("<QQQQ")
-_MOST = 1 << 26  # more records than there are in a file that is read
+_MOST = 1 << 26  # above the number of records in any file
 HEADER_SIZE = _HEADER.size + _CHECK.size
 FRAME_SIZE = _FRAME.size
 """The size of a frame without its record."""
-_AFTER_LENGTH, _AFTER_CHECK = 4, 8  # in a frame
+_AFTER_LENGTH, _AFTER_CHECK = 4, 8  # offsets in a frame
 STORE_ID_SIZE = 8
 SEAL_SIZE = 16
 _SEALED = 1
@@ -84,7 +85,7 @@ class Frame(NamedTuple):
 
 
 class Frames(NamedTuple):
-    """The frames of a file: ``records`` follow each other from its first one on, ``end`` is where the last of them ends.
+    """The frames of a file: ``records`` are in order from the first on, ``end`` is where the last of them ends.
 
     ``proof`` is the offset of a later frame which proves that the file is damaged at ``end``, or None; it is ``end`` itself
     if the frame there is whole, and was not sealed by the key.
@@ -109,7 +110,7 @@ def header(store_id: bytes, first: int, time: int, secret: bytes = b"") -> bytes
 
 
 def read_header(data: bytes) -> Header | None:
-    """Return what a header says; None if these bytes are none."""
+    """Return what a header says; None if the bytes are no header."""
     if len(data) < HEADER_SIZE or data[: len(MAGIC)] != MAGIC:
         return None
     _, version, flags, store_id, first, time = _HEADER.unpack_from(data)

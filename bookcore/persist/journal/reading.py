@@ -75,16 +75,16 @@ Progress = Callable[[int, int], Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_FOR_EVER = 1 << 64  # after every position and every time of a file
+_FOR_EVER = 1 << 64  # above every position, and after every time, in a file
 _ATTEMPTS = 10
-_RECORDS_PER_REPORT = 1 << 10  # of progress
-_AT_ONCE = 1 << 18  # short records that are applied at once, at most
+_RECORDS_PER_REPORT = 1 << 10  # how often progress is reported
+_AT_ONCE = 1 << 18  # at most so many short records are applied at once
 
 
 class Record(NamedTuple):
     """A record, and where it is: at which byte of a file, or in a database.
 
-    ``time`` is None for one in a database that an older bookcore wrote, which tells none.
+    ``time`` is None for a record that an older bookcore wrote into a database, without its time.
     """
 
     position: int
@@ -95,7 +95,7 @@ class Record(NamedTuple):
 
     @property
     def path(self) -> str:
-        """What errors call the file, or a record in a database."""
+        """The name of the file in errors; of a record in a database, where it is."""
         return self.place if self.at is not None else f"{self.place}, record {self.position}"
 
 
@@ -168,14 +168,14 @@ def check_progress(progress: object) -> None:
 
 
 def refuse(error: BookcoreError) -> None:
-    """Raise what is wrong with a directory."""
+    """Raise an error that was found in a directory."""
     raise error
 
 
 def blank(
     bounds: str, event_type: type[BookingEvent], key: Callable[[Any], Hashable] | None = None
 ) -> tuple[CalendarState, CalendarState]:
-    """Make the state of a calendar that has no caller, and is its own calendar. *key* makes the ids of resources."""
+    """Make an empty calendar without a `Calendar`: its state takes that place. *key* makes the ids of resources."""
     state = CalendarState(None, MemoryStore(), bounds, None, event_type, key)
     state.store.bind(state.closed)
     Mending(state)
@@ -183,7 +183,7 @@ def blank(
 
 
 class Reader:
-    """Reads one directory. ``on_error`` gets each error; if it returns, what can be read in spite of that is read."""
+    """Reads one directory. ``on_error`` is called with each error; if it returns, reading goes on with what can be read."""
 
     def __init__(self, where: Directory, progress: Progress | None = None) -> None:
         """Read the names. Raises: `JournalError`, `QueryError`."""
@@ -208,7 +208,7 @@ class Reader:
             raise JournalDamagedError(self.folder, "all its snapshots are gone")
 
     def check_there_at_all(self) -> None:
-        """Raise `JournalError` if there is nothing of a calendar in the directory."""
+        """Raise `JournalError` if no file of a calendar is in the directory."""
         if not (self.names.snapshots or self.names.files or self.names.has_clean):
             raise JournalError(self.folder, "there is no calendar in it")
 
@@ -218,7 +218,7 @@ class Reader:
             return Names.read(self.fs, self.folder) != self.names
 
     def size(self, path: str) -> int:
-        """Return the size of a file; 0 if it cannot be read, which its reader will tell."""
+        """Return the size of a file; 0 if it cannot be read, which is reported when it is read."""
         try:
             fd = self.fs.open(path)
             try:
@@ -238,7 +238,7 @@ class Reader:
         self.report(0)
 
     def report(self, within: int) -> None:
-        """Report how far the reading is: *within* bytes into the present file."""
+        """Report progress: *within* bytes of the present file have been read."""
         if self._progress is not None:
             self._progress(min(self._done + within, self._total), self._total)
 
@@ -265,18 +265,18 @@ class Reader:
         raise damaged[0]
 
     def store_in(self, position: int) -> bytes:
-        """Return the id of the store that a snapshot is of, whose checksum is compared. Raises: `SnapshotError`."""
+        """Return the id of the store in a snapshot, after comparing its checksum. Raises: `SnapshotError`."""
         facts, _ = snapshot_format.read_file(self.where.snapshot_path(position), self.secret or None, Limits(), self.fs)
         return self.store_of(position, facts.store_id)
 
     def store_of(self, position: int, snapshot_id: bytes) -> bytes:
-        """Return the id of the store that a snapshot is of. Raises: `SnapshotDamagedError` if it is of none."""
+        """Return the id of the store in a snapshot. Raises: `SnapshotDamagedError` if it has none."""
         if snapshot_id[STORE_ID_SIZE:] != position.to_bytes(8, "little"):
             raise SnapshotDamagedError(self.where.snapshot_path(position), "was renamed, or is no part of a journal")
         return snapshot_id[:STORE_ID_SIZE]
 
     def store_of_files(self) -> bytes:
-        """Return the id in the first header that is whole; nothing if there is none."""
+        """Return the id of the store in the first header that is whole; no bytes if none is."""
         for first in self.names.files:
             with suppress(JournalError):
                 head = read_header(read_file(self.fs, self.where.file_path(first), HEADER_SIZE))
@@ -289,7 +289,7 @@ class Reader:
         return [each for each in reversed(self.names.snapshots) if moment.includes(each, self.time_at(each))]
 
     def time_at(self, position: int) -> int:
-        """Return the time of the record after which there is a snapshot, or one after all others if that is not known."""
+        """Return the time of the last record before a snapshot; a time after all others if it is not known."""
         try:
             head = read_header(read_file(self.fs, self.where.file_path(position + 1), HEADER_SIZE))
         except JournalError:
@@ -299,7 +299,7 @@ class Reader:
     # -- records -----------------------------------------------------------------------------------
 
     def records(self, store_id: bytes, start: int) -> Iterator[Record]:
-        """Yield the records after a position, in order; then ``end`` says where they end, and CLEAN has been looked at."""
+        """Yield the records after a position, in order. Then ``end`` is where they end, and CLEAN has been read."""
         self.least = least = self._least(store_id)  # before the files: they may be shut down meanwhile
         position, time, size, unfinished = start, 0, HEADER_SIZE, list[int]()
         chain = [first for first in self.names.files if first > start]
@@ -317,7 +317,7 @@ class Reader:
                 is_told = True
                 continue
             if is_last and first > start + 1 and len(data) <= HEADER_SIZE and read_header(data) is None:
-                unfinished.append(first)  # its making was cut off
+                unfinished.append(first)  # the process ended before the file was complete
                 break
             head = self._header(path, data, store_id, first)
             is_told = head is None
@@ -347,7 +347,7 @@ class Reader:
             self.on_error(JournalDamagedError(self.folder, what))
 
     def _header(self, path: str, data: bytes, store_id: bytes, first: int) -> Header | None:
-        """Return the header of a file that should be this one, or None if a fault of it has been reported."""
+        """Return the header of a file, or None after reporting a fault of it."""
         head = read_header(data)
         if head is None:
             self.on_error(JournalDamagedError(path, "its header is damaged", offset=0))
@@ -367,7 +367,7 @@ class Reader:
         return None
 
     def _least(self, store_id: bytes) -> int:
-        """Return how many records there were at least when the calendar was shut down."""
+        """Return a number of records that the calendar had at least when it was shut down."""
         if not self.names.has_clean:
             return 0
         path = os.path.join(self.folder, CLEAN)
@@ -399,7 +399,7 @@ def read_file(fs: FileSystem, path: str, most: int | None = None) -> bytes:
 
 
 def apply(replay: Replay, record: Record) -> None:
-    """Apply a record; whatever goes wrong names the file."""
+    """Apply a record. Every error names the file."""
     at = record.at
     try:
         replay.apply(record.data)
@@ -420,14 +420,14 @@ def _too_large(record: Record) -> JournalError:
 
 
 class Asked(NamedTuple):
-    """What a program asks of the calendar at a place. None takes what it has, and of a new one what is usual."""
+    """What a program asks of the calendar at a place. None means what the calendar has; of a new calendar, the default."""
 
     bounds: str | None = None
     event_type: type[BookingEvent] | None = None
 
     @classmethod
     def of(cls, bounds: object, event_type: type[BookingEvent] | None = None) -> Asked:
-        """Return what a program asks for. Raises: `QueryError` for bounds that are none."""
+        """Return what a program asks for. Raises: `QueryError` for invalid bounds."""
         given = plain_text(bounds)
         if bounds is not None and given not in ("[)", "[]"):
             raise QueryError(bounds, "bounds are '[)', '[]', or None for those that the calendar has")
@@ -438,7 +438,7 @@ class Asked(NamedTuple):
         return make(bounds=self.bounds or "[)", event_type=self.event_type or BookingEvent)
 
     def check(self, name: str, state: CalendarState) -> None:
-        """Raise `JournalError` if the calendar at the place of this name is another one than was asked for."""
+        """Raise `JournalError` if the calendar at this place has other bounds, or another event type, than was asked for."""
         bounds, event_type = self
         if bounds is not None and bounds != state.bounds:
             raise other_bounds(name, state.bounds, bounds)
@@ -455,7 +455,7 @@ def replay(state: CalendarState, known: dict[str, type], records: Iterable[Recor
 
 def apply_all(replay: Replay, records: Iterable[Record]) -> None:
     """Apply records, runs of short ones at once. The calendar's lock is held for writing. Raises: as `apply`."""
-    run, wholes = list[bytes](), list[Record]()  # short records, and the record of which each is a part
+    run, wholes = list[bytes](), list[Record]()  # short records, and for each the record that contains it
     for record in records:
         try:
             parts = replay.loadable(record.data)
@@ -486,7 +486,7 @@ def _apply_run(replay: Replay, run: Sequence[bytes], wholes: Sequence[Record]) -
 def reread(
     where: Directory, progress: Progress | None, read: Callable[[Reader], T], is_whole: Callable[[T], bool] = lambda _: True
 ) -> T:
-    """Return what *read* does with a reader; if it fails, and files have come or gone meanwhile, do it again."""
+    """Return what *read* returns for a reader. If it fails, and files were added or removed meanwhile, call it again."""
     attempt = 0
     while True:
         attempt += 1

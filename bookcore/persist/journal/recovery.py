@@ -103,7 +103,7 @@ def _check_folder(fs: FileSystem, folder: str, create: bool) -> None:
 
 
 def check_kind(fs: FileSystem, path: str) -> None:
-    """Raise `JournalError` if something else than a directory is there. Raises: OSError."""
+    """Raise `JournalError` if the path leads to something other than a directory. Raises: OSError."""
     if not fs.exists(path) or fs.is_folder(path):
         return
     if not fs.is_special(path) and read_file(fs, path, len(_SQLITE)) == _SQLITE:
@@ -112,7 +112,7 @@ def check_kind(fs: FileSystem, path: str) -> None:
 
 
 def check_says_kind(path: str, asked: str) -> None:
-    """Raise `JournalError` if the name of what is to be made is like that of a file, or of a database."""
+    """Raise `JournalError` if a new directory would have a name like that of a file or a database."""
     if path == asked and (os.path.splitext(path)[1].lower() in _OF_FILES or _LIKE_AN_ADDRESS.match(path)):
         what = f"a snapshot file ends in {SUFFIX}, a directory in {os.sep} or is there already, a SQLite file is sqlite:///path"
         raise JournalError(path, f"does not say what it is to be: {what}")
@@ -126,7 +126,7 @@ def locked(fs: FileSystem, folder: str) -> tuple[int, ...]:
     """
     own: int | None = None
     lock: int | None = None
-    try:  # no context manager: Ctrl-C as its block ends would leave a lock that nobody knows of
+    try:  # no context manager: Ctrl-C at the end of its block would leave the file locked for ever
         own = fs.lock_folder(folder)
         lock = locked_file(fs, folder, LOCK)
         return (lock,) if own is None else (lock, own)
@@ -138,10 +138,10 @@ def locked(fs: FileSystem, folder: str) -> tuple[int, ...]:
 
 
 def _in_use(fs: FileSystem, folder: str, name: str) -> JournalInUseError:
-    """Return the error that names the process that holds a lock, as far as its file tells."""
+    """Return the error that names the process which holds a lock, if the file LOCK names it."""
     try:
         text = read_file(fs, os.path.join(folder, name), 300)
-    except JournalError:  # it has been removed
+    except JournalError:  # LOCK has been removed
         text = b""
     pid, _, host = text.decode("utf-8", "replace").strip().partition(" ")
     is_readable = pid.isascii() and pid.isdigit() and host.isprintable()
@@ -166,7 +166,7 @@ def locked_file(fs: FileSystem, folder: str, name: str) -> int:
 
 
 def _refuse(fault: OSError, fs: FileSystem, folder: str, name: str) -> NoReturn:
-    """Raise what keeps a lock from being taken as an error of ours. The file of this name says which process holds it."""
+    """Raise a `JournalError` for a lock that could not be taken. The file of this name says which process holds it."""
     if isinstance(fault, BlockingIOError):
         raise _in_use(fs, folder, name) from None
     raise JournalError(folder, f"cannot be locked: {words(fault)}") from fault
@@ -176,7 +176,7 @@ def _refuse(fault: OSError, fs: FileSystem, folder: str, name: str) -> NoReturn:
 
 
 def _begins(reader: Reader) -> bool:
-    """Tell whether a directory has no calendar yet, or was left by one whose making was cut off."""
+    """Tell whether a directory has no calendar yet; the making of one may have been cut off."""
     names = reader.names
     if not names.snapshots and (names.has_clean or names.files not in ([], [1])):
         reader.check_there()
@@ -202,7 +202,7 @@ def _begin(
 
 
 def _log(reader: Reader, position: int, damaged: list[SnapshotError]) -> None:
-    """Log what was wrong, and lawful."""
+    """Log a fault that a crash may leave, and that was repaired."""
     log, end = logging.getLogger("bookcore"), reader.end
     if damaged:
         path = reader.where.snapshot_path(position)

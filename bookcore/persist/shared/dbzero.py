@@ -6,9 +6,9 @@
 
 Times are microseconds since 1970, by the clock of this machine. Records of format 1 have none: the first ``untimed`` ones.
 
-dbzero writes parts of a file in place, and cannot open one whose writer was killed amidst that. So there are two copies, of
-which one at a time is written: at any instant the other one has every acknowledged record. A copy that cannot be opened is
-put aside and made anew.
+dbzero writes parts of a file in place, and cannot open a file whose writer was killed while it wrote. So there are two
+copies, which are written one after the other: at any instant one of them is whole and has every acknowledged record. A copy
+that cannot be opened is put aside and made anew.
 
     append    copy 1: stage, commit      copy 2: stage, commit      acknowledged
               killed: 2 is whole         killed: 1 is whole
@@ -60,7 +60,7 @@ _turn = threading.RLock()
 
 @dbzero.memo(singleton=True, id="bookcore.journal")
 class _Copy:
-    """All that a prefix holds: dbzero drops what nothing refers to."""
+    """The one object of a prefix, which refers to all others: dbzero deletes objects without a reference."""
 
     def __init__(self, prefix: str, bounds: str, origin: Place, begun: int, untimed: int) -> None:
         dbzero.set_prefix(self, prefix)
@@ -75,7 +75,7 @@ class _Copy:
 class DbzeroJournal(SharedJournal):
     """See `bookcore.persist.shared.seam.SharedJournal`. There is no other process, so it never waits.
 
-    It has to be closed: a collector that closed it might run in the midst of a call of dbzero.
+    A program has to close it. The garbage collector cannot, because it may run in the midst of a call of dbzero.
     """
 
     most = 60_000_000
@@ -97,7 +97,7 @@ class DbzeroJournal(SharedJournal):
         self._copies: tuple[Any, ...] = ()
         self._equal = False  # both copies have all records, committed
         self._failed = ""
-        self._kept = 0  # how many records there were before a change whose outcome is unknown
+        self._kept = 0  # the number of records before a change whose outcome is unknown
         with self._translated("cannot be opened"):
             self._path = os.path.abspath(path)  # the current directory may be gone
         create = begin is not None
@@ -132,7 +132,7 @@ class DbzeroJournal(SharedJournal):
             raise JournalError(self.name, f"there is no calendar in it{NONE_MADE}")
 
     def _open(self, begin: Beginning, create: bool) -> None:
-        """Open the copies that can be opened; put aside one that cannot, and make what lacks."""
+        """Open the copies. One that cannot be opened is put aside, and one that is missing is made from the other."""
         there: dict[str, Any] = {}
         damaged: dict[str, Exception] = {}
         for prefix in self._prefixes:
@@ -171,9 +171,9 @@ class DbzeroJournal(SharedJournal):
         self._copies = tuple(copies)
 
     def _upgrade(self, there: dict[str, Any]) -> None:
-        """Bring copies of format 1 to this one; also the second, if that of the first is all that was done before.
+        """Bring copies of format 1 to the present format. If an upgrade was cut off after the first copy, bring the second.
 
-        Writing may have been cut off as well, so that one of them lacks the last record, which is untimed nevertheless.
+        Writing may have been cut off as well: then one copy lacks the last record, which has no time either.
         """
         old = {prefix: copy for prefix, copy in there.items() if copy is not None and copy.version < VERSION}
         if not old:
@@ -187,7 +187,7 @@ class DbzeroJournal(SharedJournal):
             dbzero.commit(prefix)
 
     def _open_prefix(self, prefix: str) -> Any:
-        """Open a prefix, and return its copy, or None if it has none. The default prefix of the program stays what it is."""
+        """Open a prefix, and return its copy, or None if it has none. The default prefix of the program is kept."""
         with suppress(RuntimeError):
             before = dbzero.get_current_prefix().name
             mode = "rw" if before in {each.name for each in dbzero.get_mutable_prefixes()} else "r"
@@ -215,7 +215,7 @@ class DbzeroJournal(SharedJournal):
 
     @contextmanager
     def _to_read(self, what: str) -> Iterator[Any]:
-        """Give one of the copies, when both are equal."""
+        """Yield one of the copies, after making both equal."""
         if os.getpid() != self._pid:
             raise JournalClosedError.in_fork(self.name, self._pid)
         with _turn, self._translated(what):
@@ -224,7 +224,7 @@ class DbzeroJournal(SharedJournal):
             yield self._equalized()
 
     def _equalized(self) -> Any:
-        """Return one of the copies. If writing was cut off, commit what the one has, and have the other follow."""
+        """Return a copy. If writing was cut off, commit the copy written first, and bring the other up to it."""
         if self._equal or self._failed:
             return self._copies[0]
         (good, good_prefix), (other, prefix) = sorted(
@@ -250,7 +250,7 @@ class DbzeroJournal(SharedJournal):
         return good
 
     def _change(self, change: Any) -> None:
-        """Do the same to both copies, one after the other. What the first has taken is kept; the second follows."""
+        """Change both copies in the same way, one after the other. Once the first has committed, the change is kept."""
         dbzero.commit(self._prefixes[0])  # of nothing: it is refused within a `dbzero.atomic` of the program
         kept = len(self._copies[0].records)
         self._equal = False
@@ -261,7 +261,7 @@ class DbzeroJournal(SharedJournal):
             except RuntimeError as exc:
                 if number:
                     self._fail(exc, kept)
-                self._equal = True  # as they were
+                self._equal = True  # as before the change
                 raise
             try:
                 dbzero.commit(prefix)
@@ -270,7 +270,7 @@ class DbzeroJournal(SharedJournal):
         self._equal = True
 
     def _fail(self, exc: Exception, kept: int) -> None:
-        """Take no more changes, and show none of the records that may or may not be in the files."""
+        """Accept no more changes, and hide the records of which it is unknown whether the files have them."""
         self._failed, self._kept = _words(exc), kept
         raise UnknownOutcomeError.of_change(self.name, self._failed, "open the calendar anew, and ") from exc
 
@@ -294,7 +294,7 @@ class DbzeroJournal(SharedJournal):
             return _place(copy, self._count(copy))
 
     def _count(self, copy: Any) -> int:
-        """Return how many records a copy has that are known to stand."""
+        """Return the number of records that a copy certainly has."""
         return self._kept if self._failed else len(copy.records)
 
     def time_row(self, position: int) -> tuple[int | None] | None:
@@ -306,7 +306,7 @@ class DbzeroJournal(SharedJournal):
         return self._fs.now()
 
     def wait(self, place: Place, timeout: float, *, again: bool = False) -> bool:
-        """See `SharedJournal.wait`. Something comes only of a call that was cut off."""
+        """See `SharedJournal.wait`. A new record can only come from a call that was cut off."""
         if not self.lag(place):
             self._ended.wait(timeout)
         return not self._ended.is_set() and self.lag(place) > 0
@@ -401,7 +401,7 @@ class DbzeroJournal(SharedJournal):
 
 
 def _enter(path: str, name: str) -> bool:
-    """Give dbzero its directory; return whether it had none. Raises: `JournalError` if it has another one."""
+    """Set the directory of dbzero; tell whether it had none. Raises: `JournalError` if it has another one."""
     try:
         dbzero.init(path, autocommit=False)
     except RuntimeError as exc:
@@ -469,7 +469,7 @@ def _origin(copy: Any) -> Place:
 
 
 def _reach(copy: Any) -> tuple[int, int]:
-    """Return how far a copy reaches: how many records it has, and which checkpoint."""
+    """Return how complete a copy is: the number of its records, and the position of its last checkpoint."""
     return len(copy.records), copy.checkpoints[-1][0] if len(copy.checkpoints) else -1
 
 

@@ -1,9 +1,9 @@
-"""`Follower`: the thread that brings a shared calendar what other processes have done.
+"""`Follower`: the thread that applies the changes of other processes to a shared calendar.
 
-It does not keep the calendar alive, and ends when that is closed or collected.
+It does not keep the calendar alive, and ends when the calendar is closed or collected.
 
-Each command reads what is new, so the thread does not look while there are some, see `SharedRecorder.fresh_for`; the first
-of them ends its wait. It rests for longer than it has worked: on a machine that is busy, records come to it many at a time.
+Each command reads the new records, so the thread does not while commands are called (`SharedRecorder.fresh_for`); the first
+command ends its wait. It rests for longer than it has worked: on a busy machine it reads many records at a time.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Follower:
     """Follows for one recorder."""
 
     def __init__(self, recorder: Any, name: str) -> None:
-        """Start the thread; *name* is what errors call the journal. Raises: `JournalError` when there can be no thread."""
-        self._ended = threading.Lock()  # held until it is to end: Ctrl-C amidst the `set` of an `Event` would lock that
+        """Start the thread. *name* is that of the journal in errors. Raises: `JournalError` if that is impossible."""
+        self._ended = threading.Lock()  # released to end it; no `Event`, which Ctrl-C in `set` could leave locked
         self._ended.acquire()
         self._thread = threading.Thread(
             target=_follow, args=(ref(recorder), recorder.journal, self._ended), name="bookcore follower", daemon=True
@@ -45,14 +45,14 @@ class Follower:
             raise JournalError(name, f"there can be no thread that follows it ({exc}); {way}") from exc
 
     def is_here(self) -> bool:
-        """Tell whether this is its thread."""
+        """Tell whether the caller runs in the thread of this follower."""
         return self._thread is threading.current_thread()
 
     def join(self) -> None:
-        """Wait for its end, which has been asked for; not long, because a subscriber of it may wait for the caller."""
+        """Wait until the thread has ended, for a short time at most: a subscriber that it calls may wait for the caller."""
         try:
             self._ended.release()
-        except RuntimeError:  # it was called before
+        except RuntimeError:  # `join` was called before
             pass
         if not self.is_here():
             self._thread.join(_ENDING)
@@ -66,7 +66,7 @@ def _follow(recorder_there: Any, journal: SharedJournal, ended: threading.Lock) 
         if recorder is None:
             journal.close()
             return
-        if came:  # else it is notified still, until something comes
+        if came:  # without news it stays subscribed to notifications
             rest = max(rest, recorder.fresh_for())
         place = recorder.place
         del recorder  # while this waits, the calendar may be collected

@@ -1,4 +1,4 @@
-"""What a PostgreSQL database has of bookcore: its address, the number of its schema, and the statements that make it.
+"""The schema of bookcore in a PostgreSQL database: its address, its number, and the statements that make it.
 
     schema        version                    one row: the number of the schema, `VERSION`
     calendar      one row for each calendar: bounds, its head, which is the place of its last record, whether it keeps tables
@@ -109,9 +109,9 @@ _ESCAPES = "in user and password write %23 for #, %25 for %, %2F for /, %3A for 
 
 
 class Address(NamedTuple):
-    """An address taken apart: what errors call it, that of the server, the name of the calendar, and ``?tables=``.
+    """The parts of an address: its form in errors, the address of the server, the name of the calendar, and ``?tables=``.
 
-    ``partitions`` is into how many partitions the calendar is divided, ``partition`` which of them is meant: see
+    ``partitions`` is the number of partitions of the calendar, ``partition`` the number of the one that is meant: see
     `bookcore.persist.shared.partitioned`.
     """
 
@@ -144,7 +144,7 @@ class Address(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> Address:
-        """Take an address apart. Raises: `JournalError` for what says two things, or nothing, or is no text."""
+        """Return the parts of an address. Raises: `JournalError` for a contradiction, a missing name, or no text at all."""
         text = place_text(text)
         if not can_be_encoded(text):
             raise JournalError(text, f"it has a character that no server reads; {_ESCAPES}")
@@ -154,9 +154,9 @@ class Address(NamedTuple):
             raise JournalError(text, f"its host cannot be read; {_ESCAPES}") from exc
         try:
             unquote(text, errors="strict").encode()
-        except UnicodeError:  # it would tell a password
+        except UnicodeError:  # the error could contain a password
             raise JournalError(shown(text), "not everything in it is UTF-8; write %C3%BC, and not %FC, for ü") from None
-        options = parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True)  # to libpq, a plus is one
+        options = parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True)  # libpq reads a plus as a plus
         given = [option for option in options if option[0] in ("calendar", "tables", "partitions", "partition")]
         ours = dict(given)
         rest = urlencode([option for option in options if option[0] not in ours], quote_via=quote)
@@ -182,7 +182,7 @@ class Address(NamedTuple):
 
 
 def _check_server(name: str, hosts: str, path: str, is_cut: object) -> None:
-    """Raise `JournalError` unless hosts and ports can be read: libpq would tell a part of a password as a port."""
+    """Raise `JournalError` unless hosts and ports can be read: libpq's error could show part of a password as a port."""
     if is_cut or "@" in path or "@" in hosts:
         raise JournalError(name, f"where its server ends cannot be told; {_ESCAPES}")
     for host in hosts.split(","):
@@ -194,7 +194,7 @@ def _check_server(name: str, hosts: str, path: str, is_cut: object) -> None:
 
 
 def _number(name: str, given: dict[str, str], option: str, least: int, most: int) -> int | None:
-    """Return a number that an address has, or None. Raises: `JournalError` if it is none."""
+    """Return the number in an option of an address, or None without the option. Raises: `JournalError` for no number."""
     if option not in given:
         return None
     number = int(given[option]) if re.fullmatch("[0-9]{1,4}", given[option], re.ASCII) else -1
@@ -214,7 +214,7 @@ def version_of(connection: Any) -> int:
 
 
 def calendars_there(connection: Any) -> str:
-    """Return which calendars there are, a few of their names."""
+    """Return the names of some calendars in the database, as text for an error."""
     ask = "SELECT name FROM bookcore.calendar WHERE format <> %s ORDER BY name LIMIT 6"
     names = [repr(name) for (name,) in connection.execute(ask, (UNFINISHED,)).fetchall()]
     return f"there are {', '.join(names[:5])}{' and others' if names[5:] else ''}" if names else "there are none"
@@ -238,7 +238,7 @@ def make_schema(connection: Any, name: str, *, upgrade: bool = False) -> list[tu
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (MAKING,))
     version = version_of(connection)
     if not version:
-        # where another user has made the schema, this one need not have the privilege
+        # if another user has made the schema, this user may lack the privilege to make one
         if connection.execute("SELECT to_regnamespace('bookcore')").fetchone()[0] is None:
             connection.execute("CREATE SCHEMA bookcore")
         connection.execute(_SCHEMA)

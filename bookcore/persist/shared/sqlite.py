@@ -109,7 +109,7 @@ class SqliteJournal(SharedJournal):
         self._fs, self._upgrades, self.was_format = FileSystem(), upgrade, VERSION
         self._sync, self._timeout = sync, timeout
         self._pid = os.getpid()
-        self._ended = False  # not an `Event`: Ctrl-C amidst its `set` would leave the lock of it held
+        self._ended = False  # not an `Event`: Ctrl-C within its `set` could leave the event locked
         # Python does not survive that a connection is closed while another thread executes a statement on it. So each has a
         # lock, which its statements and its closing take. A signal handler that closes may interrupt a statement: an RLock.
         self._reading, self._writing = threading.RLock(), threading.RLock()
@@ -155,14 +155,14 @@ class SqliteJournal(SharedJournal):
         return connection
 
     def _begin(self, connection: sqlite3.Connection, create: bool, begin: Beginning) -> None:
-        """Make the tables unless they are there; refuse a database of others before anything is changed."""
+        """Make the tables unless they are there; refuse a database of another program before changing anything."""
         until = monotonic() + self._timeout
         is_made = self._is_made(connection, create)
         connection.execute(_UNWAITING)
         (mode,) = _patiently(connection.execute, "PRAGMA journal_mode = WAL", until).fetchone()
         if mode != "wal":
             raise JournalError(self.name, f"cannot be shared: its journal mode stays {mode!r} (is it on a network disk?)")
-        if is_made and begin.if_new and self._format(connection) == VERSION:  # a reader does not wait
+        if is_made and begin.if_new and self._format(connection) == VERSION:  # a reader waits for no writer
             return
         _retrying(connection.execute, "BEGIN IMMEDIATE", until)
         try:
@@ -180,7 +180,7 @@ class SqliteJournal(SharedJournal):
                 connection.execute("ROLLBACK")
 
     def _make(self, connection: sqlite3.Connection, begin: Beginning) -> None:
-        """Make the tables, and what the journal begins with. The transaction is open."""
+        """Make the tables, and write the beginning of the journal. The transaction is open."""
         for table in _TABLES:
             connection.execute(table)
         connection.execute("INSERT INTO calendar VALUES (?, ?)", (begin.bounds, begin.place.mark))
@@ -193,7 +193,7 @@ class SqliteJournal(SharedJournal):
         connection.execute(f"PRAGMA user_version = {VERSION}")
 
     def _is_made(self, connection: sqlite3.Connection, create: bool) -> bool:
-        """Tell whether the file has a calendar; refuse it if it has something else.
+        """Tell whether the file has a calendar; refuse the database of another program.
 
         Another process may make the calendar between these statements: what it has by then is read from first to last.
         """
@@ -213,7 +213,7 @@ class SqliteJournal(SharedJournal):
         return False
 
     def _read_origin(self, connection: sqlite3.Connection) -> tuple[str, Place]:
-        """Return the bounds, and the origin. SQLite takes any value in any column."""
+        """Return the bounds, and the origin, both checked: SQLite takes any value in any column."""
         found = connection.execute(_ORIGIN).fetchone()
         if found is None or found[0] not in get_args(Bounds) or not all(type(number) is int for number in found[1:]):
             raise JournalDamagedError(self.name, "its table calendar is damaged or empty; bring back a backup")
@@ -226,7 +226,7 @@ class SqliteJournal(SharedJournal):
 
     @contextmanager
     def _translated(self, what: str, timeout: float | None = None) -> Iterator[None]:
-        """Raise what SQLite or the system raises as an error of ours; *what* was not done."""
+        """Translate errors of SQLite and the operating system into `JournalError`; *what* says what was not done."""
         try:
             yield
         except sqlite3.Error as exc:
@@ -246,19 +246,19 @@ class SqliteJournal(SharedJournal):
         return JournalError(self.name, f"{what}: {reasons[0] if reasons else exc}")
 
     def _files_there(self) -> list[tuple[int, int]]:
-        """Return what tells the file from others, and its log and the index of that, which are there while it is open."""
+        """Return device and number of the file, and of its log and the log's index, which exist while it is open."""
         stats = map(os.stat, (self._path, self._log, self._index))
         return [(stat.st_dev, stat.st_ino) for stat in stats]
 
     def _check_process(self) -> None:
-        """Raise in a process that was forked, where another thread may seem to hold a lock for ever."""
+        """Raise in a forked process, where a lock that another thread held stays locked for ever."""
         if os.getpid() != self._pid:
             raise JournalClosedError.in_fork(self.name, self._pid)
 
     def _check_file(self) -> None:
-        """Raise unless the path leads to the files that were opened, which SQLite does not notice.
+        """Raise unless the path still leads to the files that were opened; SQLite does not notice a replaced file.
 
-        A process that opens the file without its log, or with another one, has an order of changes of its own.
+        A process that opens the file without its log, or with another log, would write another order of changes.
         """
         self._check_process()
         with suppress(OSError):
@@ -321,7 +321,7 @@ class SqliteJournal(SharedJournal):
             return self._writer.execute(statement)
 
     def _locked(self) -> sqlite3.Connection:
-        """Return the writer, which has been locked. Its lock is held, against `close`."""
+        """Return the writer, which holds the database's lock. Its own lock is held meanwhile, so that `close` waits."""
         if self._writer is None:
             raise JournalClosedError.after_close(self.name)
         if not self._writer.in_transaction:
@@ -330,7 +330,7 @@ class SqliteJournal(SharedJournal):
 
     def lock(self, timeout: float, place: Place, most: int) -> Sequence[Stored]:
         self._check_file()
-        self.unlock()  # of a block whose beginning was cut off
+        self.unlock()  # ends the transaction of a block that was cut off at its beginning
         with self._translated("the change was not made", timeout):
             _retrying(self._execute, "BEGIN IMMEDIATE", monotonic() + timeout)
         with self._writing, self._translated("cannot be read"):
@@ -357,7 +357,7 @@ class SqliteJournal(SharedJournal):
             with self._writing, self._translated("the change may not be on the disk"):
                 writer = self._locked()
                 if self._sync:
-                    writer.execute("UPDATE calendar SET origin = origin")  # a commit of nothing does not wait for the disk
+                    writer.execute("UPDATE calendar SET origin = origin")  # an empty commit would not wait for the disk
                     writer.execute("COMMIT")
         finally:
             self.unlock()
@@ -392,7 +392,7 @@ class SqliteJournal(SharedJournal):
     def barrier(self) -> None:
         """See `SharedJournal.barrier`: what was committed is in this file, or SQLite has synced it before it left there.
 
-        A checkpoint of SQLite would not do: it syncs nothing while a reader sees the state before.
+        A checkpoint of SQLite is not enough: while a reader sees an earlier state, it syncs nothing.
         """
         if self._sync:
             return
@@ -424,9 +424,9 @@ class SqliteJournal(SharedJournal):
 
 
 def _retrying(execute: Callable[[str], sqlite3.Cursor], statement: str, until: float) -> sqlite3.Cursor:
-    """Execute a statement, again and again while another process has a lock. Raises: sqlite3.Error when the time is over.
+    """Execute a statement, again and again while another process holds a lock. Raises: sqlite3.Error when the time is over.
 
-    SQLite itself would pause for a tenth of a second after a few attempts, so a connection does not wait.
+    SQLite itself would pause for a tenth of a second after a few attempts, so its own waiting is switched off.
     """
     pause, longest = PAUSES
     while True:

@@ -69,7 +69,7 @@ class ClassNames:
 
 
 def handed_in(path: object, types: object, *more: type) -> dict[str, type]:
-    """Return the classes of the argument *types*, and *more* of them, by name; what was returned before as it is.
+    """Return the classes in the argument *types*, and in *more*, by name; an earlier result is returned as it is.
 
     Raises: `SnapshotTypeError` if *types* is no iterable of classes, or if two classes have one name.
     """
@@ -89,7 +89,7 @@ def handed_in(path: object, types: object, *more: type) -> dict[str, type]:
 
 
 class StandIns(Known):
-    """Classes by name where the program that wrote a file is not there: one is made for each name that is asked for."""
+    """Classes by name for a reader without the program that wrote the file: a class is made for each name."""
 
     def __init__(self) -> None:
         super().__init__({name: cls for cls, name in _BUILT_IN.items()})

@@ -34,7 +34,7 @@ def partition_of(id: Any, partitions: int) -> int:
 
 
 def canonical(id: Any) -> bytes:
-    """Return bytes that are equal for equal ids, and that of no two ids of the plain types are equal."""
+    """Return bytes that are equal for equal ids, and different for different ids of the plain types."""
     id = normal(id)  # a number or a time of NumPy or pandas
     if isinstance(id, str):
         return b"s" + str.encode(id, "utf-8", "surrogatepass")
@@ -57,6 +57,6 @@ def canonical(id: Any) -> bytes:
 
 
 def _counted(id: Any) -> bytes:
-    """Return the bytes of a part, after their number, so that no two rows of parts have the same bytes."""
+    """Return the bytes of one element, after their length, so that two different tuples never have the same bytes."""
     data = canonical(id)
     return b"%d:" % len(data) + data
