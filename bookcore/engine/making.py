@@ -109,7 +109,7 @@ def changed_event(
     if differing:
         try:
             unchanged = _made(*facts, {"fields": taken}).fields
-        except FieldError:  # its class needs what is given now, and makes of it what is no argument
+        except FieldError:  # the class needs the given fields, and makes others of them, which are no arguments
             unchanged = has
         for name in differing:
             before = unchanged.get(name, _MISSING)
@@ -146,8 +146,8 @@ def _check_hidden(event: BookingEvent, given: Iterable[str]) -> None:
 
 
 def _nearest(name: str, names: Iterable[str]) -> str:
-    """Return what a name may have been meant for, as the end of a sentence."""
-    from difflib import get_close_matches  # here, because most programs need it never
+    """Return the most similar name, as the end of a sentence."""
+    from difflib import get_close_matches  # imported here, because most programs never need it
 
     known = sorted(names)
     near = get_close_matches(name, known, 1)
@@ -174,7 +174,7 @@ def field_reader(
 
 
 def _parameters(cls: type) -> tuple[frozenset[str], bool]:
-    """Return the arguments that the constructor of a class takes by name, and whether it takes any, as far as it says."""
+    """Return the arguments that the constructor of a class takes by name, and whether it takes any name."""
     if cls is BookingEvent:
         return frozenset(), True
     signature = attempt(lambda: inspect.signature(cls), None)
@@ -199,7 +199,7 @@ def check_event_type(cls: Any) -> None:
     for base in cls.__mro__[: cls.__mro__.index(BookingEvent)]:
         if "__dataclass_fields__" in vars(base):
             continue
-        if not vars(base).keys().isdisjoint(("__init__", "__new__")):  # it takes what it likes
+        if not vars(base).keys().isdisjoint(("__init__", "__new__")):  # its own constructor decides what it takes
             return
         public = {name: text for name, text in _annotations(base).items() if name[:1] != "_"}
         if names := [name for name, text in public.items() if not _OF_THE_CLASS.match(text)]:
@@ -208,9 +208,9 @@ def check_event_type(cls: Any) -> None:
 
 
 def _annotations(cls: type) -> dict[str, str]:
-    """Return what a class itself annotates, as texts."""
+    """Return the annotations of a class itself, as texts."""
     if sys.version_info >= (3, 14):
-        import annotationlib  # earlier versions have not got it
+        import annotationlib  # since Python 3.14
 
         return annotationlib.get_annotations(cls, format=annotationlib.Format.STRING)
     return {name: text if type(text) is str else repr(text) for name, text in inspect.get_annotations(cls).items()}
@@ -228,7 +228,7 @@ def check_event(event: Any) -> None:
 
 
 def _is_still(value: Any, given: Any) -> bool:
-    """Tell whether a value of an event is the given one, or an equal of the same type (maybe in another time zone)."""
+    """Tell whether a value of an event is the given object, or an equal one of the same type, in any time zone."""
     return value is given or (
         type(value) is type(given) and attempt(lambda: bool(normal(value) == normal(given)), False)
     )

@@ -94,14 +94,14 @@ class Registry:
         return record
 
     def twin(self, resource: Any) -> ResourceRecord:
-        """Return the record of a resource of another calendar: that of `record`, or else of the same id and class. O(1)."""
+        """Return the record that stands for a resource of another calendar: as `record`, else by id and class. O(1)."""
         namesake = self._namesake(resource)
         if namesake is not None and type(namesake.resource) is type(resource) and self.find(resource) is None:
             return namesake
         return self.record(resource)
 
     def id_of(self, resource: Any) -> Any:
-        """Return the id of an object, or that it would be registered with; an id is returned as it is. O(1)."""
+        """Return the id that an object is, or would be, registered with; an id is returned as it is. O(1)."""
         record = self.renamed.get(id(resource))
         if record is not None:
             return record.id
@@ -110,14 +110,14 @@ class Registry:
         if self.with_id(resource) is not None:
             return resource
         key = self.key
-        return attempt(lambda: key(resource), resource)  # it raises for an id of which there is no resource
+        return attempt(lambda: key(resource), resource)  # the calendar's `key` may raise for an id that no resource has
 
     def with_id(self, id: Any) -> ResourceRecord | None:
         """Return the record with this id, or None. Raises nothing. O(1)."""
-        return attempt(lambda: self.by_id.get(id), None)  # it may be unhashable, or have code of its own
+        return attempt(lambda: self.by_id.get(id), None)  # the id may be unhashable, or run code of its own
 
     def _namesake(self, resource: Any) -> ResourceRecord | None:
-        """Return the record that has the id of an object, whatever its resource."""
+        """Return the record with the id of an object, even if its resource is another object."""
         return attempt(lambda: self.with_id(self.id_of(resource)), None)
 
     def prepare(
@@ -213,10 +213,10 @@ class Registry:
     def remove(self, record: ResourceRecord) -> None:
         """Remove a record from all tables. O(labels + n / 8), and O(log n) for each index.
 
-        From `by_id` last: if a removal is cut off, the record is found there, and removed once more.
+        It is removed from `by_id` last: if the removal is cut off, the record is found there, and removed again.
         """
         number = record.number
-        # an addition that was cut off may have got to some of these only
+        # an addition that was cut off may have reached only some of these
         for cls, members in [(cls, members) for cls, members in self.classes.items() if number in members]:
             _take(number, cls, members, self.classes)
         self.everything.discard(number)
@@ -234,7 +234,7 @@ class Registry:
         self.by_id.pop(record.id, None)
 
     def resized(self, record: ResourceRecord) -> None:
-        """Take note of the capacity of a record, which may have been changed. O(1)."""
+        """Update the bitmap of resources with several units after a change of the capacity. O(1)."""
         if record.is_exclusive:
             self.pooled.discard(record.number)
         else:
@@ -254,9 +254,9 @@ class Registry:
             index.renumber(numbers)
 
     def current(self, record: ResourceRecord) -> ResourceRecord | None:
-        """Return the record that a resource has now, or None if it is not registered any more. O(1).
+        """Return the present record of a resource, or None if it is not registered any more. O(1).
 
-        After a removal that was undone, it is not the record from before.
+        After an undone removal it is another record than before.
         """
         if record.number < self.size and self.by_number[record.number] is record:
             return record
@@ -396,19 +396,19 @@ def _is_renamed(record: ResourceRecord) -> bool:
 
 
 def _own_units(resource: Any) -> int:
-    """Return the capacity that an object of another class than `Resource` has itself; 1 if it has none that is a number."""
+    """Return the ``capacity`` of an object that is no `Resource`; 1 if it has none, or none that is a number."""
     units = attempt(lambda: python_number(resource.capacity), 1)
     return units if type(units) is int else 1
 
 
 def _own_length(resource: Any, name: str) -> Any:
-    """Return the attribute of an object of another class than `Resource` if it is a length, but none of zero; else None."""
+    """Return an attribute of an object that is no `Resource`, if it is a length other than zero; else None."""
     length = attempt(lambda: getattr(resource, name), None)
     return None if length is None or is_a(length, date) or wrong_with(length) or is_nothing(length) else length
 
 
 def _take(number: int, key: Any, bits: Bitmap, bitmaps: dict[Any, Bitmap]) -> None:
-    """Remove a number from the bitmap of a label or class, and that from its dict if it was the last number."""
+    """Remove a number from the bitmap of a label or class; remove the bitmap too if it is empty then."""
     bits.discard(number)
     if not bits.value():
         try:

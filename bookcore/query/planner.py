@@ -173,7 +173,7 @@ class Planner:
         """Yield the resources of *numbers* that are available (*wanted* false: not available), checked one by one."""
         state = self.state
         records, allows = state.registry.by_number, state.rules.allows_or_false
-        by_index = quantity == 1 and not state.gate.waiting  # while it waits, the index may contain hidden rows
+        by_index = quantity == 1 and not state.gate.waiting  # while `gate.waiting` is set, the index may contain hidden rows
         for number in numbers:
             record = records[number]
             if record is not None:
@@ -250,7 +250,7 @@ class Planner:
                     break
         if len(first) < limit and (unasked := next(numbers, None)) is not None:
             matches = first_ordinals(self.evaluate(term, candidates >> unasked << unasked))
-            first += islice(matches, limit - len(first))  # of the matches no more than asked for are taken apart
+            first += islice(matches, limit - len(first))  # only as many matches as asked for are decoded
         return first[:limit]
 
 

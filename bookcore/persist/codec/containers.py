@@ -37,12 +37,12 @@ def _write_elements(out: ColumnWriter, values: list[Any]) -> None:
 
 
 def _write_sets(out: ColumnWriter, values: list[Any]) -> None:
-    """Write sets in an order of their elements that is the same in every process, which that of the hashes is not."""
+    """Write the elements of sets in an order that is the same in every process; that of hashes is not."""
     _write_elements(out, [_in_order(value, out.coded) for value in values])
 
 
 def _in_order(value: Any, coded: Coded = lambda _: None) -> Any:
-    """Return the elements of a set in the order of their places; those of one plain type are in it without them."""
+    """Return the elements of a set in order: elements of one plain type in their own, others by `_place`."""
     if len(value) < 2:
         return value
     kinds = set(map(type, value))
@@ -63,7 +63,7 @@ def _place(element: Any, coded: Coded = lambda _: None, depth: int = 0) -> tuple
     cls: Any = type(element)
     if cls in _PLAIN:
         return False, cls.__name__, element
-    if depth > MAX_DEPTH:  # what is nested deeper is refused
+    if depth > MAX_DEPTH:  # deeper nesting is refused
         return True, ""
     if cls in (tuple, list, set, frozenset):
         places = [_place(each, coded, depth + 1) for each in element]
@@ -72,7 +72,7 @@ def _place(element: Any, coded: Coded = lambda _: None, depth: int = 0) -> tuple
         return False, cls.__name__, [_place(each, coded, depth + 1) for item in element.items() for each in item]
     if (plain := coded(element)) is not None:
         return True, plain[0], _place(plain[1], coded, depth + 1)
-    return True, attempt(lambda: f"{cls.__name__} {element!r}", "")  # the name of a class may be that of another one
+    return True, attempt(lambda: f"{cls.__name__} {element!r}", "")  # two classes may have one name
 
 
 def _elements_reader(make: Callable[[Any], Any], *, hashed: bool = False) -> Callable[[ColumnReader, int], list[Any]]:

@@ -1,7 +1,7 @@
-"""The errors of journals: a class for each thing that a caller may do about them.
+"""The errors of journals: a class for each way in which a caller may react.
 
-A plain `JournalError` comes from the operating system (no permission, disk full), or says that the directory is not what
-was asked for.
+A plain `JournalError` comes from the operating system (no permission, disk full), or says that the place does not hold the
+calendar that was asked for.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class JournalVersionError(JournalError):
 class JournalInUseError(JournalError):
     """Another calendar has the directory open.
 
-    Attributes: ``pid``, ``host`` of its process, None if it does not say; ``here`` (whether it is this process).
+    Attributes: ``pid``, ``host`` of its process, None if they are not known; ``here`` (whether it is this process).
     """
 
     def __init__(self, path: object, pid: int | None, host: str | None, here: bool = False) -> None:
@@ -74,7 +74,7 @@ class JournalClosedError(JournalError):
 
     @classmethod
     def in_fork(cls, path: object, pid: int) -> JournalClosedError:
-        """Return the error of a process that was forked from the one which has a shared journal open."""
+        """Return the error of a process that was forked from the owner of a shared journal."""
         return cls(path, f"process {pid} has it open, from which this one was forked; open it anew in this one")
 
 
@@ -105,10 +105,10 @@ class MissingExtensionError(JournalError):
 
 
 class RefereeError(JournalError):
-    """The database refused a booking: in its tables another one overlaps it, or has its id. The change was not made.
+    """The database refused a booking, because in its tables another booking overlaps it, or has its id. Nothing was changed.
 
-    Either another program has written into the tables, or the calendar is wrong: ``bookcore db check`` tells.
-    Attributes: ``calendar`` (its name); ``resource``, ``span`` and the span ``other``, as the database tells them, or None.
+    Either another program has written into the tables, or the calendar is wrong: ``bookcore db check`` finds out.
+    Attributes: ``calendar`` (its name); ``resource``, ``span`` and the span ``other``, as the database names them, or None.
     """
 
     def __init__(
@@ -121,10 +121,10 @@ class RefereeError(JournalError):
 
 
 class JournalReplacedError(JournalError):
-    """A shared journal is not the one that the calendar has read: an older copy, or another one, was put in its place.
+    """A shared journal is not the one that the calendar has read: it was replaced by an older copy or by another journal.
 
     Attribute: ``reloaded``, true if it is the same calendar in PostgreSQL with another history, as after a failover to a
-    standby that lacked the last records. Then the calendar has taken that over, or will in the next call: repeat the call.
+    standby that lacked the last records. Then memory follows that history, or will in the next call: repeat the call.
     """
 
     def __init__(self, path: object, reason: str, *, reloaded: bool = False) -> None:
@@ -133,22 +133,22 @@ class JournalReplacedError(JournalError):
 
     @classmethod
     def after_reload(cls, path: object, way: str) -> JournalReplacedError:
-        """Return the error for a call that began in a history which the database has no more; *way* is what to do."""
+        """Return the error for a call that began in a history which the database no longer has; *way* says what to do."""
         what = "the database has another history than this calendar has followed, as after a failover to a standby that"
         return cls(path, f"{what} lacked the last records; the calendar has been reloaded: {way}", reloaded=True)
 
 
 class UnknownOutcomeError(JournalError):
-    """The server did not say that a change is committed, and may have it or not; or it has it, and its standby may not.
+    """It is not known whether a change is committed: the server did not confirm it, or its standby may lack it.
 
     The calendar does not have the change; if it was committed, it comes with the next record that is read. Repeating
-    the call with the same id settles it; a booking without an id may be made twice so. Looking for the booking does not
-    settle it: a primary that has lost its standby shows what may yet be lost.
+    the call with the same id settles it; without an id the booking may be made twice. Looking for the booking does not
+    settle it: a primary that has lost its standby shows changes that may still be lost.
     """
 
     @classmethod
     def of_change(cls, path: object, why: str, first: str = "") -> UnknownOutcomeError:
-        """Return the error for a change whose commit was cut off; *first* is what to do before the call is repeated."""
+        """Return the error for a change whose commit was cut off; *first* says what to do before the call is repeated."""
         way = f'{first}repeat the call with the same id and if_exists="return"; a booking without an id may be made twice'
         return cls(path, f"it is unknown whether the change was committed ({why}); {way}")
 
@@ -168,7 +168,7 @@ class PartitionNotHeldError(JournalError):
 
 
 class JournalPositionError(JournalError):
-    """A state was asked for that is older than what is kept, or newer than what is there. Attribute: ``asked``."""
+    """The state that was asked for is older than all that is kept, or newer than the last record. Attribute: ``asked``."""
 
     def __init__(self, path: object, asked: object, reason: str) -> None:
         super().__init__(path, f"the state at {asked} cannot be read: {reason}")
@@ -176,7 +176,7 @@ class JournalPositionError(JournalError):
 
 
 class JournalReadOnlyError(JournalError):
-    """A calendar that is only read was to be changed: of a state of the past, or one that follows."""
+    """A command was called on a calendar that is only read: a state of the past, or a follower."""
 
 
 def other_bounds(path: object, has: str, asked: str | None) -> JournalError:

@@ -1,9 +1,9 @@
-"""Plain tables of what the records of a calendar say, for programs that speak SQL: how a record changes them.
+"""How a record changes the tables of resources, bookings and closures, which programs read by SQL.
 
     record  ->  rows (`rows_of`)  ->  groups: a statement, and JSON for many rows of it  ->  resource, booking, closure
 
-Nothing is ever deleted, so that tables of other programs may refer to every row: what is not there any more is not
-``active``. A row that comes again, by its id, is written anew; one that is active already is refused.
+No row is ever deleted, so that tables of other programs may refer to every row: what has been removed is not ``active``. If
+an id is used again, its row is written anew; a row that is active already is refused.
 
 A booking is ``exclusive`` as long as its resource is: it takes one booking at a time, and no two overlap. The exclusion
 constraints of the table hold that for exclusive, active bookings; they share no code with the calendar. When the capacity of
@@ -59,7 +59,7 @@ def listed(columns: Iterable[str], of: str = "") -> str:
 def written(insert: str, rows: str = "1") -> str:
     """Return a statement that inserts so many rows and returns their number, or else fails, by dividing by zero.
 
-    A trigger of another program may keep a row from being written, of which the server says nothing.
+    A trigger of another program may suppress a row, and then the server reports no error.
     """
     return f"WITH written AS ({insert} RETURNING 1) SELECT count(*), 1 / (count(*) = {rows})::int FROM written"
 
@@ -67,7 +67,7 @@ def written(insert: str, rows: str = "1") -> str:
 def _upsert(table: str, values: dict[str, str]) -> str:
     """Return a statement that writes whole rows; *values* are the columns that are not taken from the JSON as they are.
 
-    A row that is there and active is refused, by a value that it must not have: another row has its id.
+    If the row is there and active, another booking has its id: the statement writes a forbidden value, so that it fails.
     """
     columns = COLUMNS[table]
     taken = listed(columns, "EXCLUDED.").replace("EXCLUDED.active", f"CASE WHEN NOT {table}.active THEN true END")
@@ -161,7 +161,7 @@ def groups_of(records: Iterable[tuple[int, Iterable[Any]]], bounds: str) -> Iter
 
 
 def commands_of(groups: Iterable[Group], calendar: str, to: str = "bookcore") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the commands that write groups, and their parameters: as many together as are about `MOST` characters.
+    """Yield commands that write groups, each with its parameters; a command has about `MOST` characters at most.
 
     *to* is the schema that was given to `prepare`.
     """
@@ -224,7 +224,7 @@ def _statement_for(row: Any, position: int, place: int, closed: bool) -> tuple[s
 
 
 def _event(facts: list[Any], closed: bool) -> dict[str, Any]:
-    """Return what a row says of a booking."""
+    """Return the columns of a booking in a row of a record."""
     name, id, start, end, quantity, fields = facts
     found = {"id": id_text(id), "class": _class(name or "BookingEvent"), "quantity": _number(quantity)}
     return found | {"fields": as_json(fields)} | range_of(start, end, closed)
@@ -235,6 +235,6 @@ def _class(name: str) -> str:
 
 
 def _number(units: int) -> Any:
-    """Return units for a column of numbers: those that Python itself does not write out are as good as infinite."""
+    """Return a number of units for a numeric column; a number too long for Python to write counts as infinite."""
     number = as_json(units)
     return number if type(number) is int else "Infinity"

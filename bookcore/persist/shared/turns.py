@@ -5,8 +5,8 @@
     the lock of the database      no other process appends
     the lock of the calendar      apply what is new, decide, append and commit
 
-In this order, so that no thread that holds a lock waits for one before it; the first three together have a time limit.
-Subscribers are called when all have been released.
+They are taken in this order, so that no thread that holds one of them waits for an earlier one. The first three together
+have a time limit. Subscribers are called when all have been released.
 
 Threads that wait share a commit. The thread that has the turn carries out the commands of all that wait by then, one after
 the other, in one block; each has a record of its own, and the records are appended together:
@@ -16,19 +16,19 @@ the other, in one block; each has a record of its own, and the records are appen
     B's turn     B C D            decided in this order, committed once; E and F come meanwhile
     E's turn           E F
 
-A process whose last command found nothing new decides the next one before it has the lock of the database: that is taken by
-the statement which appends, if the head is where memory ends, in one exchange in place of two. If it is not, or if the
-command is refused, all is undone, and the command is decided with the lock. So there are two rounds at most, and no command
-starves; what waits for others waits before the calendar's lock is taken, as ever.
+A process whose last command found no new records decides the next command without the lock of the database. The statement
+that appends then takes the lock, and appends only if the head is the last record that memory has: one exchange in place of
+two. If the head is another record, or if the command is refused, the command is undone and decided again with the lock. So
+there are two rounds at most, and no command starves. A thread waits for others only before it takes the calendar's lock.
 
-A command that is refused changes nothing, and the others go on. If the records of a group are not taken, all of it is
-undone, and each of its commands is decided anew, alone, by its own thread: no answer is returned that rests on what was
-undone. Where it is not known whether they were taken, commands that have a record raise `UnknownOutcomeError`, and the
-others are decided anew.
+A command that is refused changes nothing, and the others of its group go on. If the database does not take the records of a
+group, the whole group is undone, and each command is decided anew, alone, by its own thread: so no answer depends on a
+change that was undone. If it is not known whether the database has taken them, commands that have a record raise
+`UnknownOutcomeError`, and the others are decided anew.
 
 Invariant: a thread that sleeps was in ``waiting`` before it last found the turn taken, and a thread that gives up the turn
-wakes the first that waits. One that is carried out and has no answer when its thread has the turn was cut off together with
-the thread that did it.
+wakes the first that waits. If a thread gets the turn while its own command is begun and has no answer, the thread that
+carried it out was cut off.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _CUT_OFF = "the thread that committed it together with its own was cut off"
 class _Asked:
     """A command of a thread, until it has an answer. *alone*: it shares no commit, because it is more than a command.
 
-    *hopes*: it may be decided before the lock of the database is had, and anew if that was in vain.
+    *hopes*: it may be decided without the lock of the database first, and again with it if that does not succeed.
     ``begun`` is true while it is decided, ``recorded`` when its changes are in a record, ``over`` when there is an answer.
     """
 
@@ -91,7 +91,7 @@ class _Asked:
 
     def wake(self) -> None:
         if self.sleep is not None:
-            with suppress(RuntimeError):  # it was woken before
+            with suppress(RuntimeError):  # the thread was woken before
                 self.sleep.release()
 
     def end(self, error: Exception | None = None) -> None:
@@ -137,7 +137,7 @@ class SharedGate(Gate):
         return super().run(command, *args)
 
     def is_within(self) -> bool:
-        """Tell whether the caller is in a block of its own, or in another call of this calendar.
+        """Tell whether the caller's thread has an open block, or is in another call, of this calendar.
 
         Raises: `TransactionError` for another task of the same thread.
         """
@@ -148,7 +148,7 @@ class SharedGate(Gate):
             return block is not None and self.is_inside(block) and self.block is block
 
     def _outside(self, call: Callable[[float], T]) -> T:
-        """Call something with the time until which it may wait, and notify subscribers after it."""
+        """Call a function with the time until which it may wait, and notify subscribers afterwards."""
         recorder = self._recorder
         recorder.check_open()
         try:
@@ -157,7 +157,7 @@ class SharedGate(Gate):
             recorder.checkpoint_if_due()
 
     def _in_turn(self, until: float, call: Callable[[], T], *, wait: bool = True) -> T | None:
-        """Call something in the turn of this thread. Without *wait*, return None at once if another thread has the turn."""
+        """Call a function while this thread has the turn. Without *wait*, return None at once if another thread has it."""
         recorder = self._recorder
         turn = recorder.turn
         try:
@@ -180,7 +180,7 @@ class SharedGate(Gate):
             self._recorder.waiting[0].wake()
 
     def wait_for_blocks(self, until: float) -> None:
-        """Return when no other thread has an open block. None is begun then, because that takes a turn."""
+        """Return when no other thread has an open block. None can be begun then, because that takes the turn."""
         recorder = self._recorder
         while True:
             with self.lock:
@@ -194,7 +194,7 @@ class SharedGate(Gate):
     # -- commands ------------------------------------------------------------------------------------------
 
     def _carry_out(self, asked: _Asked, until: float) -> None:
-        """Return when a command of this thread has an answer: by this thread in its turn, or by another one in its."""
+        """Return when a command of this thread has an answer, from this thread or from another one that had the turn."""
         recorder = self._recorder
         waiting = recorder.waiting
         waiting.append(asked)
@@ -210,13 +210,13 @@ class SharedGate(Gate):
                     continue
                 left = recorder.left(until)
                 if not asked.sleep.acquire(timeout=min(_AT_MOST, left or _AT_MOST)) and not left:
-                    with suppress(ValueError):  # it is being carried out, by a thread whose time is limited too
+                    with suppress(ValueError):  # another thread carries it out, and has a time limit too
                         waiting.remove(asked)
                         raise recorder.overdue("another thread of this process")
         finally:
             asked.over = True
             if waiting:
-                with suppress(ValueError):  # it was carried out
+                with suppress(ValueError):  # another thread has carried it out
                     waiting.remove(asked)
         if asked.due:
             self.log.deliver(asked.due)
@@ -253,9 +253,9 @@ class SharedGate(Gate):
             self._unlock()
 
     def _hope(self, asked: _Asked) -> bool:
-        """Carry out a command without the lock of the database; tell whether it counts: no other record came between.
+        """Carry out a command without the lock of the database; tell whether it is final.
 
-        If not, or if it was refused, which what is new may not do, it has to be decided anew.
+        If another record came between, or if the command was refused, which newer records may change, it has to be decided anew.
         """
         recorder = self._recorder
         recorder.hoping = counts = True
@@ -263,7 +263,7 @@ class SharedGate(Gate):
             asked.result = super().run(self._decide, (), asked.call)
         except UnknownOutcomeError:
             raise
-        except BookcoreError:  # of other errors it is not known whether they came before the commit
+        except BookcoreError:  # after other errors it is not known whether the change is committed
             counts = False
         finally:
             recorder.hoping = False
@@ -272,17 +272,17 @@ class SharedGate(Gate):
         return counts
 
     def _gather(self, group: list[_Asked]) -> None:
-        """Add those to the group whose commands wait, unless its first one is to be alone."""
+        """Add all waiting commands to the group, unless its first one is to be alone."""
         waiting = self._recorder.waiting
         with suppress(ValueError):  # it was taken from there by a thread that was cut off before it had begun with it
             waiting.remove(group[0])
-        with suppress(IndexError):  # one of them waits no longer
+        with suppress(IndexError):  # the thread of one has stopped waiting
             for _ in range(0 if group[0].alone else min(len(waiting), TOGETHER - 1)):
                 other = waiting.popleft()
                 (waiting if other.alone else group).append(other)
 
     def _settle(self, group: list[_Asked], exc: BaseException) -> None:
-        """Give each of a group an answer after an exception, or have its command decided anew by its own thread.
+        """Give each command of a group an answer after an exception, or have its own thread decide it anew.
 
         Not one whose record was appended, or may have been: there is no other exception than ours that says it was not.
         """
@@ -302,12 +302,12 @@ class SharedGate(Gate):
             each.wake()
 
     def _decide(self, news: Any, call: Callable[[], T]) -> T:
-        """Apply what is new, and call the command. The lock is held for writing."""
+        """Apply the new records, and call the command. The lock is held for writing."""
         self._recorder.apply(news, afresh=True)
         return call()
 
     def _decide_all(self, news: Any, group: list[_Asked]) -> None:
-        """Apply what is new, and decide the commands in one block, whose end appends their records."""
+        """Apply the new records, and decide the commands in one block, whose end appends their records."""
         recorder = self._recorder
         recorder.apply(news, afresh=True)
         recorder.together = []

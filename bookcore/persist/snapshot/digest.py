@@ -19,13 +19,13 @@ def digest(calendar: CalendarState) -> str:
     name = "digest"
     with translated_write_errors(name):
         state = gather(calendar, name)
-        state.expired = type(state.expired)()  # what is remembered of the past decides no answer about the present
-        # the order in which labels were first used decides none either
+        state.expired = type(state.expired)()  # expired holds decide no answer about the present
+        # nor does the order in which labels were first used
         labels = zip(state.tags.members, state.tags.labels, strict=True)
         tags = sorted(((members, encode_column([label]), label) for members, label in labels), key=itemgetter(0, 1))
         _list_apart(state)
         state.tags = Tags([label for _, _, label in tags], [members for members, _, _ in tags])
-        with apart():  # which values are one object depends on where they came from: a literal, or records
+        with apart():  # whether equal values are one object depends on their origin: a literal, or records
             sections = encode_state(state)
     found = blake2b(digest_size=32, person=b"bookcore.digest")
     for section in sections:
@@ -38,7 +38,7 @@ def digest(calendar: CalendarState) -> str:
 def _list_apart(state: State) -> None:
     """Give each closure rows of its own for the released bookings that it lists.
 
-    Two closures may list the same object, or two that were read from records; that decides no answer.
+    Two closures may list one object, or, read from records, two equal objects. That decides no answer.
     """
     rows, first, order = state.released, len(state.bookings.ids), list[int]()
 
@@ -59,5 +59,5 @@ def _list_apart(state: State) -> None:
         [rows.resources[at] for at in order],
         KeyColumn([keys[at] for at in order] + [keys[count + at] for at in order]),
         [rows.quantities[at] for at in order],
-        [rows.fields[at] and dict(rows.fields[at]) for at in order],  # one that is there twice would be written once
+        [rows.fields[at] and dict(rows.fields[at]) for at in order],  # an object that is listed twice would be written once
     )

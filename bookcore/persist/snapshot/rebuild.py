@@ -41,7 +41,7 @@ ROOMY = 1 << 62
 def classes_in(state: State, known: dict[str, type], path: object) -> dict[str, type]:
     """Return the classes a state needs, by name, from those *known*.
 
-    Raises: `SnapshotTypeError` that names those which are missing, or are not what they are needed for.
+    Raises: `SnapshotTypeError` that names the classes which are missing, or have not the needed base.
     """
     names = state.classes
     of_events = {
@@ -53,7 +53,7 @@ def classes_in(state: State, known: dict[str, type], path: object) -> dict[str, 
 
 
 def _distinct(kinds: Sequence[int]) -> set[int]:
-    """Return which numbers there are; mostly it is one. O(n)."""
+    """Return the distinct numbers; mostly there is one. O(n)."""
     return {kinds[0]} if kinds and kinds.count(kinds[0]) == len(kinds) else set(kinds)
 
 
@@ -158,7 +158,7 @@ def _resources(state: State, classes: dict[str, type], id_of: Callable[[Any], An
 
 
 def _slots(cls: type) -> dict[str, Callable[[Any, Any], None]]:
-    """Return the functions that write the slots of a class, by name, and run none of its code."""
+    """Return functions that write the slots of a class, by name, without running its code."""
     return {
         name: slot.__set__
         for base in reversed(cls.__mro__)
@@ -235,7 +235,7 @@ def event_maker(cls: type) -> Callable[..., Any]:
             loose: dict[str, Any] = {}
             others = getattr(event, "__dict__", loose)
             for name, value in fields.items():
-                if name in _FACTS:  # came in as a loose keyword, or out of a forged file
+                if name in _FACTS:  # a keyword that is no field of the class, or a forged file
                     loose[name] = value
                 elif name in slots:
                     slots[name](event, value)
@@ -255,13 +255,13 @@ def _event_makers(state: State, kinds: Sequence[int], classes: dict[str, type]) 
 def _kept(
     calendar: CalendarState, state: State, seqs: Sequence[int], resources: list[Any], classes: dict[str, type]
 ) -> dict[int, BookingEvent]:
-    """Return the events that say more than their rows, or say it otherwise, by number."""
+    """Return the events that the ledger has to keep, by number: they carry more than their rows, or other keys."""
     rows = state.bookings
     count, keys = len(rows.ids), rows.keys
     found = {kind: classes[state.classes[kind]] for kind in _distinct(rows.kinds)}
     own_class = set(found.values()) != {BookingEvent}
     # keys with a zone come back in it, and the index holds them in UTC
-    # keys that hardly repeat are in no table: then `_spans` takes only those that are their own index form
+    # without a table, keys hardly repeat, and `_spans` takes only keys that are their own index form
     as_given = keys.table is None or (keys.normals is not None and not any(map(is_not, keys.normals, keys.table)))
     if as_given and not own_class and rows.bare:
         return {}
@@ -282,8 +282,8 @@ def _load_in_one_piece(
 ) -> bool:
     """Book all rows at once, or return False with nothing changed.
 
-    Does what `Calendar.load` does, less what is known already: the calendar is new, the ids are distinct, the columns are
-    at hand. And because the distinct keys are, so are their index forms, which makes one zone as fast as none.
+    Does what `Calendar.load` does, without the checks that are not needed: the calendar is new, the ids are distinct, the
+    columns are there. Only distinct keys are brought into index form, so keys with a zone are as fast as keys without.
     """
     rows = state.bookings
     count = len(rows.ids)
@@ -305,7 +305,7 @@ def _load_in_one_piece(
 def _spans(calendar: CalendarState, column: KeyColumn, count: int) -> tuple[Sequence[Any], Sequence[Any]] | None:
     """Return starts and ends in index form, or None if they are not of one simple kind."""
     keys, places = column.normals, column.entries
-    if places is None:  # they hardly repeat
+    if places is None:  # the keys hardly repeat
         kinds = set(map(type, column.values))
         # an index may hold one object for equal keys, and two times are equal whose folds differ
         folded = bool(kinds & {datetime, time}) and any(getattr(key, "fold", 0) for key in column.values)
@@ -313,7 +313,7 @@ def _spans(calendar: CalendarState, column: KeyColumn, count: int) -> tuple[Sequ
         return spans_of(calendar.keys, column.values[:count], column.values[count:]) if plain else None
     if keys is None or type(keys[0]) is tuple or not is_one_kind(keys, set(map(type, keys))):
         return None
-    calendar.keys.point(keys[0])  # one key speaks for all
+    calendar.keys.point(keys[0])  # all keys are of one kind, so one is checked
     return DictionaryColumn(keys, places[:count]), DictionaryColumn(keys, places[count:])
 
 

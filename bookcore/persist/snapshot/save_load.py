@@ -88,7 +88,7 @@ def _encoded(calendar: CalendarState, name: str, store_id: bytes, rows: Rows | N
         return Facts(store_id, state.last_sequence, len(state.bookings.ids), VERSION), encode_state(state)
 
     with garbage_paused(), translated_write_errors(name):
-        return encode()  # its columns are gone before the collector could walk them
+        return encode()  # the columns are freed before the collector could visit them
 
 
 def load(
@@ -123,7 +123,7 @@ def load_file(
     allowed: Limits,
     fs: FileSystem,
 ) -> tuple[C, CalendarState, Facts]:
-    """Do what `load` does, with classes by name; return also the calendar's state, and the facts in the file's header."""
+    """As `load`, with classes by name. Return also the calendar's state, and the facts in the file's header."""
     with _enough_memory(name, "read"):
         facts, sections = read_file(name, key, allowed, fs)
     return _rebuilt(make, name, known, facts, sections, allowed.max_ratio)
@@ -132,7 +132,7 @@ def load_file(
 def load_bytes(
     make: Callable[..., tuple[C, CalendarState]], name: str, known: dict[str, type], data: bytes
 ) -> tuple[C, CalendarState, Facts]:
-    """Do what `load_file` does, with what `save_bytes` returned."""
+    """As `load_file`, from the bytes that `save_bytes` returned."""
     with _enough_memory(name, "read"):
         facts, sections = parsed(name, data)
     return _rebuilt(make, name, known, facts, sections, Limits().max_ratio)
@@ -146,13 +146,13 @@ def _rebuilt(
     sections: list[Section],
     max_ratio: int,
 ) -> tuple[C, CalendarState, Facts]:
-    with garbage_paused(aged=True):  # the collector would walk all of it at once, a sixth of the time
+    with garbage_paused(aged=True):  # a visit of the collector would take a sixth of the time
         with _translated_read_errors(name):
             state = decode_state(sections, max_ratio, numbered=facts.version >= 2)
             if facts.rows != len(state.bookings.ids) or facts.last_sequence != state.last_sequence:
                 raise Unreadable("the header and the sections do not belong together")
         classes = classes_in(state, known, name)
-        # whatever this raises is not the file's doing
+        # an exception from here is not caused by the file
         calendar, new = make(bounds=state.bounds, event_type=classes[state.classes[state.event_type]])
         with _translated_read_errors(name):
             rebuild(new, state, classes)
@@ -161,7 +161,7 @@ def _rebuilt(
 
 @contextmanager
 def translated_write_errors(name: str) -> Iterator[None]:
-    """Raise what cannot be encoded as an error that names the file."""
+    """Translate errors of encoding into errors that name the file."""
     try:
         yield
     except Unwritable as exc:
@@ -174,7 +174,7 @@ def translated_write_errors(name: str) -> Iterator[None]:
 
 @contextmanager
 def _translated_read_errors(name: str) -> Iterator[None]:
-    """Raise what goes wrong with the contents of a file as an error that names it."""
+    """Translate errors in the contents of a file into errors that name it."""
     try:
         with _enough_memory(name, "read"):
             yield
@@ -196,7 +196,7 @@ def _translated_read_errors(name: str) -> Iterator[None]:
 
 @contextmanager
 def _enough_memory(name: str, what: str) -> Iterator[None]:
-    """Raise lack of memory as an error that names the file, and says nothing against it."""
+    """Translate lack of memory into an error that names the file, and does not call it damaged."""
     try:
         yield
     except MemoryError as exc:

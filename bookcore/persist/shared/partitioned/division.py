@@ -1,20 +1,20 @@
-"""What the database knows of calendars in partitions: how many there are, and which ids bookings have.
+"""What a database records about calendars in partitions: the number of partitions, and the ids of bookings.
 
     bookcore.partitioned    calendar, partitions         one row for each divided calendar
     bookcore.booking_id     calendar, id, partition      the ids that programs gave to active bookings
 
-The tables are made with the first divided calendar. Every user of the schema may read ``partitioned``, as each opening
-does: no user that was granted the other tables before that is locked out of a calendar which is not divided.
+The tables are made with the first divided calendar. Every user of the schema may read ``partitioned``, because
+each opening reads it: so a user who was granted the older tables alone can still open a calendar that is not divided.
 
 Partitions do not know of each other's bookings; the primary key of ``booking_id``, written in each record's transaction,
 keeps an id from being given twice. The numbers that partitions give as ids are different ones (`first_number`), so they need
 no row.
 
-A transaction that writes ids takes locks before that, so that none waits for a row of another one, and no two wait for each
-other:
+A transaction takes locks before it writes ids, so that no transaction waits for a row of another one, and no two wait for
+each other:
 
     few ids     a shared advisory lock of the calendar, then one for each id, in ascending order
-    many        the advisory lock of the calendar, which keeps others from all ids: a server has room for some thousand locks
+    many        the advisory lock of the calendar, exclusively: a server has room for some thousand locks only
 """
 
 from __future__ import annotations
@@ -80,14 +80,14 @@ def first_number(partition: int, after: int = 0) -> int:
 
 
 def owner_of(number: int) -> int:
-    """Return the partition to which a number belongs; -1 for one that programs may give."""
+    """Return the partition to which a number belongs; -1 for a number that a program may use as an id."""
     return (number - 1) % EPOCH // RANGE - 1
 
 
 def agree(connection: Any, where: Address, create: bool) -> None:
-    """Raise `JournalError` unless an address says of its calendar into how many partitions it is divided.
+    """Raise `JournalError` unless an address gives the number of partitions that its calendar has.
 
-    With *create*, note it of a new calendar, in a transaction of the caller.
+    With *create*, note the number for a new calendar, in a transaction of the caller.
     """
     found = _division(connection, where.row)
     if create and found is None:
@@ -113,13 +113,13 @@ def agree(connection: Any, where: Address, create: bool) -> None:
     if where.partition is not None and where.partition >= where.partitions:
         raise JournalError(where.name, f"there is no partition {where.partition}: they are 0 to {where.partitions - 1}")
     first = connection.execute(_NAMESAKE, {"name": name}).fetchone() if create and where.is_directory else None
-    if first not in (None, (name,)):  # the directory is made before all parts, and its name is before theirs
+    if first not in (None, (name,)):  # the directory is made before the parts, and comes before them by name
         what = f"its calendar {name!r} has a part {first[0]!r} and no directory, so that it is not whole"
         raise JournalError(where.name, f"{what}; take another name, and see what the part has by as_of")
 
 
 def _check_name(connection: Any, where: Address) -> None:
-    """Raise `JournalError` for the name of a partition, unless there is such a calendar."""
+    """Raise `JournalError` for a name like that of a partition, unless there is a calendar of that very name."""
     whole, _, number = (where.calendar or "").rpartition("/")
     is_one = whole and number.isascii() and number.isdigit()
     if is_one and connection.execute(_NAMED, (where.calendar,)).fetchone() is None:
@@ -128,13 +128,13 @@ def _check_name(connection: Any, where: Address) -> None:
 
 
 def is_divided(connection: Any, name: str) -> int | None:
-    """Return into how many partitions the calendar of this name is divided; None if it is not, or if it is one of them."""
+    """Return the number of partitions of the calendar of this name; None if it is not divided, or is a partition."""
     found = _division(connection, name)
     return found[1] if found is not None and found[0] == name else None
 
 
 def _division(connection: Any, name: str) -> tuple[str, int] | None:
-    """Return the divided calendar to which a name belongs, and its number of partitions; None if it belongs to none."""
+    """Return the divided calendar to which a name belongs, and its number of partitions; None for any other calendar."""
     if connection.execute("SELECT to_regclass('bookcore.partitioned')").fetchone()[0] is None:
         return None
     found: tuple[str, int] | None = connection.execute(_DIVIDED, {"name": name}).fetchone()
@@ -169,7 +169,7 @@ def misplaced(directory: CalendarState, parts: Mapping[int, CalendarState], coun
 
 
 def whole_faults(connection: Any, where: Address, states: Sequence[CalendarState]) -> list[JournalDamagedError]:
-    """Tell what does not fit in the states of the directory and of all partitions, as errors. O(resources + bookings)."""
+    """Return the contradictions between the directory and the partitions, as errors. O(resources + bookings)."""
     directory, *parts = states
     faults = list(misplaced(directory, dict(enumerate(parts)), len(parts)))
     ask = "SELECT partition, id FROM bookcore.booking_id WHERE calendar = %s"
@@ -186,7 +186,7 @@ def whole_faults(connection: Any, where: Address, states: Sequence[CalendarState
 
 
 def noted_in(connection: Any, calendar: str, keys: Iterable[bytes]) -> dict[bytes, int]:
-    """Return those of the keys of ids that are noted for a divided calendar, and for which partitions."""
+    """Return which keys of ids are noted for a divided calendar, each with its partition."""
     ask = "SELECT id, partition FROM bookcore.booking_id WHERE calendar = %s AND id = ANY(%s)"
     return dict(connection.execute(ask, (calendar, list(keys))).fetchall())
 
@@ -196,7 +196,7 @@ def noted_in(connection: Any, calendar: str, keys: Iterable[bytes]) -> dict[byte
 
 @dataclass(slots=True)
 class Claims:
-    """What records do to the ids of bookings: ``freed`` and ``taken`` are pairs of a partition and the key of an id.
+    """The ids of bookings that records take and free: ``freed`` and ``taken`` are pairs of a partition and the key of an id.
 
     ``ids`` has the ids that are taken, by key.
     """
@@ -209,7 +209,7 @@ class Claims:
         return bool(self.freed or self.taken)
 
     def add(self, others: Claims) -> None:
-        """Add what other records do."""
+        """Add the ids that other records take and free."""
         self.freed.extend(others.freed)
         self.taken.extend(others.taken)
         self.ids.update(others.ids)
@@ -226,7 +226,7 @@ class Claims:
         return _LOCK_EACH + _WRITE_IDS, values | {"id_locks": [_lock_of(calendar, key) for key in keys]}
 
     def refusal(self, exc: Any) -> DuplicateBookingError | None:
-        """Return the error for what the primary key has refused; None if it was another key."""
+        """Return the error for an id that the primary key has refused; None if another constraint has."""
         if exc.diag.table_name != "booking_id" or exc.diag.schema_name != "bookcore":
             return None
         detail = exc.diag.message_detail or ""
@@ -235,7 +235,7 @@ class Claims:
 
 
 def claims_of(rows: Iterable[Any], partition: int) -> Claims:
-    """Return what the rows of a record do to ids. O(rows)."""
+    """Return the ids that the rows of a record take and free. O(rows)."""
     claims = Claims()
     after: dict[bytes, bool] = {}
     for row in rows:
