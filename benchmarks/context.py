@@ -49,7 +49,7 @@ class Run:
     def add(self, row: Row) -> None:
         """Keep a row, unjudged at another size than the targets'."""
         if row.met is not None and not self.judged:
-            row = replace(row, met=None, reach=f"({row.reach} at 100k)")
+            row = replace(row, met=None, reach=f"({row.reach} at 100k)", short=not row.met)
         self.results.rows.append(row)
 
     @property
