@@ -208,7 +208,7 @@ def _records(state: CalendarState, resources: list[Any]) -> tuple[DictionaryColu
 
 def _are_exclusive(state: CalendarState, records: DictionaryColumn) -> bool:
     """Tell whether bookings are the only rule for all these resources, and they are exclusive."""
-    if not (state.registry.pooled.value() or state.closures or state.hours):
+    if not state.registry.pooled.value() and state.rules.are_idle():
         return True
     used = map(records.table.__getitem__, set(records.places))
     return all(record.is_exclusive and not record.rules for record in used)

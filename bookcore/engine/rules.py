@@ -15,7 +15,8 @@ Each rule answers four questions, and one property test proves that the four ans
     causes(record, low, high, quantity, ...)  the reasons, for people        `ConflictError`, `explain`
 
 To add a rule: write it in a file of its own, let it say which records it concerns (by `ResourceRecord.set_rule`, which also
-disables their fast paths), and name it in `Rules`.
+disables their fast paths), and name it in `Rules`. Nothing else has to know it. A rule that concerns no resource is false
+(``__bool__``): then bulk loads and searches of slots are as fast as without it.
 """
 
 from __future__ import annotations
@@ -146,6 +147,18 @@ class Rules:
         """Yield every cause why a span is not available, in the order of the rules."""
         for rule in self.every:
             yield from rule.causes(record, low, high, quantity, start, end)
+
+    def are_idle(self) -> bool:
+        """Tell whether no rule but those of units and of bookings concerns a resource. O(rules)."""
+        return not any(rule for rule in self.every if rule is not self.units and rule is not self.bookings)
+
+    def know_ends(self) -> bool:
+        """Tell whether free spans begin only at ends of bookings and closures, or at openings, which indexes have in order.
+
+        False if another rule, which may end a blocked span elsewhere, concerns a resource (is true). O(rules).
+        """
+        indexed = self.units, self.closures, self.hours, self.buffers, self.bookings
+        return not any(rule for rule in self.every if rule not in indexed)
 
     # -- free time ---------------------------------------------------------------------------------
     #

@@ -124,11 +124,13 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         return pick(bits, registry.by_number)
 
     def _reads_ends(self) -> bool:
-        """Tell whether the store can yield all ends. With hidden rows it cannot, for resources with capacity.
+        """Tell whether the store and the rules can yield all ends. With hidden rows it cannot, for resources with capacity.
 
         Where buffers are added to floats, the ends of blocked spans are not those of gaps, see `clear_after`.
         """
         state = self._state
+        if not state.rules.know_ends():
+            return False
         if state.buffers and (state.keys.knows(0.0) or state.buffers.may_round(self.low)):
             return False
         return isinstance(state.store, SupportsFreeTime) and not (state.expiry is not None and state.expiry.hidden_count)

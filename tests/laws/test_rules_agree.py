@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookcore import BookcoreError, BookingStore, Calendar, MemoryStore, Resource
+from bookcore import BookcoreError, BookingEvent, BookingStore, Calendar, ConflictError, MemoryStore, Resource
 from bookcore.hours import Hours
 from bookcore.index.span_algebra import as_places
+from bookcore.model.explanation import Cause, CauseKind
 from bookcore.model.span import overlaps
 from bookcore.stores.sorted import SortedStore
 from bookcore.testing import ListStore, rank_spans, small_store
@@ -128,3 +129,63 @@ def test_the_four_questions_of_every_rule_agree(
                 assert allowed is all(every) is rules.allows_or_false(record, start, end, quantity)
                 assert allowed is not bool(together >> record.number & 1)
                 assert allowed is not bool(list(rules.causes(record, start, end, quantity, start, end)))
+
+
+class Lunch:
+    """A rule that the package does not know: nothing is booked from 12 to 13 on some resources."""
+
+    def __init__(self, state: Any, closed: bool) -> None:
+        self.closed, self.numbers = closed, 0
+        rules = state.rules
+        rules.every = (*rules.every[:-1], self, rules.bookings)
+
+    def concern(self, record: Any) -> None:
+        """Have a resource keep its lunch."""
+        self.numbers |= 1 << record.number
+        record.set_rule(self, True)
+
+    def allows(self, record: Any, low: Any, high: Any, quantity: int) -> bool:
+        """See `Rule`."""
+        return not (self.numbers >> record.number & 1 and overlaps(low, high, 12, 13, self.closed))
+
+    def blocked(self, low: Any, high: Any, quantity: int) -> int:
+        """See `Rule`."""
+        return self.numbers if overlaps(low, high, 12, 13, self.closed) else 0
+
+    def spans(self, record: Any, low: Any, high: Any, quantity: int) -> Any:
+        """See `Rule`."""
+        return iter([(12, 13)] if self.numbers >> record.number & 1 else [])
+
+    def causes(self, record: Any, low: Any, high: Any, quantity: int, start: Any, end: Any) -> Any:
+        """See `Rule`."""
+        if not self.allows(record, low, high, quantity):
+            yield Cause(CauseKind.CLOSURE, "lunch", 12, 13, "lunch", "lunch")
+
+
+@pytest.mark.parametrize("bounds", ["[)", "[]"])
+@pytest.mark.parametrize("count", [4, 300])
+def test_a_new_rule_decides_everywhere(count: int, bounds: Any) -> None:
+    """It is named in the list, and nothing else knows it: searches, free time, loads and explanations keep to it."""
+    calendar = Calendar(bounds=bounds)
+    for id in range(count):
+        calendar.add_resource(Resource(id))
+    state = calendar._engine.state
+    lunch = Lunch(state, bounds == "[]")
+    for id in range(0, count, 2):
+        lunch.concern(state.registry.by_id[id])
+    odd, after = list(range(1, count, 2)), 13 + (bounds == "[]")
+    assert calendar.find_available(11, 14).ids() == odd
+    assert not calendar.is_available(0, 11, 14) and calendar.explain(0, 11, 14).causes[0].what == "lunch"
+    assert calendar.next_available(0, 11, 2) == (after, after + 2)
+    first = {resource.id: start for start, _, resource in reversed(list(calendar.find_slots(2, 11, 20)))}
+    assert first == {id: 11 if id % 2 else after for id in range(count)}
+    with pytest.raises(ConflictError, match="lunch"):
+        many = [BookingEvent(id, 20 + 2 * at, 21 + 2 * at) for id in odd for at in range(99)]
+        calendar.load([*many, BookingEvent(0, 12, 13)])
+    with pytest.raises(ConflictError, match="lunch"):
+        calendar.book(0, 11, 14)
+    report = calendar.book_all([(id, 11, 14) for id in range(count)], "skip")
+    assert [event.resource.id for event in report.booked] == odd
+    assert calendar.book_any(calendar.resources, 9, 10, strategy="best_fit").owns_lock
+    with pytest.raises(ConflictError, match="lunch"):
+        calendar.move(calendar.book(0, 2, 3), start=12, end=13)
