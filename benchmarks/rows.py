@@ -22,7 +22,7 @@ __all__ = ["Results", "Row", "at_most", "faster", "machine", "shown", "under"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. ``met`` is None where no target is judged; ``short``: the target of another size is not reached."""
+    """One line of the table. ``met`` is None where no target is judged; ``short``: that of another size is not reached."""
 
     section: str
     operation: str
@@ -174,9 +174,8 @@ class Results:
     def as_page(self) -> str:
         """Return what the README shows: one table, a line for each target that is missed, and for what was not measured."""
         rows = [row for row in self.rows if row.reach or row.ratio]
-        missed = [
-            f"- {row.operation}: {row.ratio or row.ours}, to reach: {row.reach}" for row in rows if row.met is False or row.short
-        ]
+        short = [row for row in rows if row.met is False or row.short]
+        missed = [f"- {row.operation}: {row.ratio or row.ours}, to reach: {row.reach}" for row in short]
         parts = [self._facts(), "", _table(_body(rows)), ""]
         if all(row.met is None for row in rows):
             parts += ["No target is judged: they are set for 100,000 x 10, and this run has another size.", ""]

@@ -255,8 +255,8 @@ class SharedGate(Gate):
     def _hope(self, asked: _Asked) -> bool:
         """Carry out a command without the lock of the database; tell whether it is final.
 
-        It is not if another record came between, or if the command was refused, which newer records may change. Then it has to
-        be decided anew.
+        It is not if another record came between, or if the command was refused, which newer records may change. Then it is
+        decided anew.
         """
         recorder = self._recorder
         recorder.hoping = counts = True
