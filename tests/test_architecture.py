@@ -221,6 +221,28 @@ def test_state_changes_in_one_file_and_in_the_fast_path() -> None:
     assert doors == DOORS, {name: found[name] for name in doors - DOORS}
 
 
+def kinds_matched(module: str, function: str) -> set[str]:
+    """Return the names of the kinds of change that the cases of a function name."""
+    (found,) = (node for node in ast.walk(tree_of(module)) if isinstance(node, ast.FunctionDef) and node.name == function)
+    patterns = (node.cls for node in ast.walk(found) if isinstance(node, ast.MatchClass))
+    return {ast.unparse(cls).removeprefix("changes.") for cls in patterns}
+
+
+def test_every_kind_of_change_is_known_wherever_one_has_to_be() -> None:
+    """A kind that is added fails here until it has its inverse, application, undoing, record, description and public name."""
+    change, records = import_module("bookcore.model.change"), import_module("bookcore.persist.journal.records")
+    kinds = {cls.__name__ for cls in change.Change.__subclasses__()}
+    assert len(kinds) > 15
+    assert {cls.__name__ for cls in change._INVERSE} == kinds
+    assert {cls.__name__ for cls in bookcore.Calendar()._engine.state._apply} == kinds
+    assert kinds_matched("engine.mending", "_undo_change") == kinds
+    assert kinds_matched("engine.engine", "apply") == kinds
+    unrecorded = {cls.__name__ for cls in records.UNRECORDED}
+    assert kinds_matched("persist.journal.records", "_row") | unrecorded == kinds
+    assert kinds_matched("cli.directories", "_described") | unrecorded == kinds
+    assert set(import_module("bookcore.changes").__all__) - {"Change"} == kinds
+
+
 def test_the_oracle_calls_nothing_of_what_it_judges() -> None:
     """Its parts import each other, and not another line of bookcore."""
     parts = {name for name in FILES if name.startswith("testing.oracle")}

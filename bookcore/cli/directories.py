@@ -189,8 +189,10 @@ def _described(entry: Entry) -> tuple[str, str]:
             return "capacity", f"{names[0]} {before} -> {capacity}"
         case changes.Tagged(_, label) | changes.Untagged(_, label):
             return ("tagged" if isinstance(change, changes.Tagged) else "untagged"), f"{names[0]} {visible(label)}"
-        case _:
+        case changes.ResourceAdded() | changes.ResourceRemoved():
             return ("added" if isinstance(change, changes.ResourceAdded) else "removed"), names[0]
+        case _:
+            raise TypeError(f"{type(change).__name__} has no description")
 
 
 def _span(event: Any, name: str) -> str:

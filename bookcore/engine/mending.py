@@ -194,6 +194,10 @@ class Mending:
                 record = state.record_of_resource(resource)
                 registry.repair(record.number)
                 registry.put_back(record, change.before)
+            case changes.IndexDropped() | None:  # an index is dropped in one step
+                pass
+            case _:
+                raise NotImplementedError(f"{type(change).__name__} cannot be undone when it was cut off")
         return []
 
     def _discard(self, seq: Any) -> None:
