@@ -229,7 +229,7 @@ def kinds_matched(module: str, function: str) -> set[str]:
 
 
 def test_every_kind_of_change_is_known_wherever_one_has_to_be() -> None:
-    """A kind that is added fails here until it has its inverse, application, undoing, record, description and public name."""
+    """A new kind fails here until it has an inverse, application, undoing, record, description and public name."""
     change, records = import_module("bookcore.model.change"), import_module("bookcore.persist.journal.records")
     kinds = {cls.__name__ for cls in change.Change.__subclasses__()}
     assert len(kinds) > 15

@@ -8,8 +8,8 @@
 calling a store) comes before the first step that changes something, so that a change is applied as a whole or not at all.
 
 To add a kind of change: add its class and its inverse to `bookcore.model.change`, one method here, and a case each to
-`Mending._undo_change`, `Engine.apply`, `bookcore.persist.journal.records` and ``bookcore log`` (`bookcore.cli.directories`); if
-the tables for SQL show it, also to `bookcore.persist.shared.projection`. A test names the places that are missing.
+`Mending._undo_change`, `Engine.apply`, `bookcore.persist.journal.records` and ``bookcore log`` (`bookcore.cli.directories`).
+If the tables for SQL show it, add one to `bookcore.persist.shared.projection`. A test names the places that are missing.
 """
 
 from __future__ import annotations
