@@ -230,8 +230,8 @@ class Calendar(Generic[R, K, E]):
         >>> calendar.resource("van") is van
         True
         """
-        found: R = listing.resource(self._engine.state, id)
-        return found
+        registered: R = listing.resource(self._engine.state, id)
+        return registered
 
     # -- one question about one resource ----------------------------------------------------------------
 
@@ -1599,8 +1599,8 @@ class Calendar(Generic[R, K, E]):
         ...         calendar.salvaged.is_complete, len(calendar)
         (True, 1)
         """
-        found: Salvaged | None = getattr(self._recorder, "salvaged", None)
-        return found
+        salvaged: Salvaged | None = getattr(self._recorder, "salvaged", None)
+        return salvaged
 
     def checkpoint(self) -> None:
         """Write a snapshot into the directory, and remove older snapshots and records that are not needed any more.
@@ -1826,5 +1826,5 @@ class Calendar(Generic[R, K, E]):
             what = f"of {resources} resources and {bookings} bookings"
         except BookcoreError as exc:
             what = f"that does not answer now ({type(exc).__name__})"
-        kept = "" if self._recorder is None else f", kept in {self._recorder.name}"
-        return f"<Calendar {what}, bounds {state.bounds!r}, in a {type(state.store).__name__}{kept}>"
+        place = "" if self._recorder is None else f", kept in {self._recorder.name}"
+        return f"<Calendar {what}, bounds {state.bounds!r}, in a {type(state.store).__name__}{place}>"

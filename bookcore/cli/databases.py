@@ -106,10 +106,10 @@ def check(dsn: DsnArg, as_json: JsonOpt = False) -> None:
     with progress_bar("Checking records", of_bytes=is_postgres(dsn)) as progress:
         found = check_calendar(dsn, progress=progress)
     if as_json:
-        print_json(_plain(found))
+        print_json(_plain(report))
     else:
-        _show(found)
-    if not found.is_whole:
+        _show(report)
+    if not report.is_whole:
         raise typer.Exit(BAD)
 
 
@@ -128,30 +128,30 @@ def rebuild(dsn: DsnArg, as_json: JsonOpt = False) -> None:
         print(f"{count(changed, 'row')} changed" if changed else "the tables were right")
 
 
-def _plain(found: Any) -> dict[str, Any]:
-    facts = {"database": found.database, "calendar": found.calendar, "whole": found.is_whole, "begins": found.begins}
-    facts |= {"position": found.position, "records": found.records, "digest": found.digest}
-    facts |= {"checkpoints": list(found.checkpoints), "tables": found.has_tables, "compared": found.compared}
-    facts |= {"faults": list(map(sentence, found.faults))}
-    return facts | {"differences": [each._asdict() for each in found.differences]}
+def _plain(report: Any) -> dict[str, Any]:
+    facts = {"database": report.database, "calendar": report.calendar, "whole": report.is_whole, "begins": report.begins}
+    facts |= {"position": report.position, "records": report.records, "digest": report.digest}
+    facts |= {"checkpoints": list(report.checkpoints), "tables": report.has_tables, "compared": report.compared}
+    facts |= {"faults": list(map(sentence, report.faults))}
+    return facts | {"differences": [each._asdict() for each in report.differences]}
 
 
-def _show(found: Any) -> None:
+def _show(report: Any) -> None:
     """Print what was found in a calendar: the answer of ``check``."""
     console = Console(highlight=False, soft_wrap=True)
-    state = "[bold green]whole[/]" if found.is_whole else "[bold red]damaged[/]"
-    kept = f"{count(found.records, 'record')}, {count(len(found.checkpoints), 'checkpoint')}"
-    if not found.has_tables:
+    state = "[bold green]whole[/]" if report.is_whole else "[bold red]damaged[/]"
+    counts = f"{count(report.records, 'record')}, {count(len(report.checkpoints), 'checkpoint')}"
+    if not report.has_tables:
         tables = "it has no tables"
-    elif not found.compared:
+    elif not report.compared:
         tables = "its tables were not compared"
     else:
-        tables = "its tables differ" if found.differences else "its tables agree"
-    console.print(f"[bold]{escape(visible(found.calendar))}[/] is {state}: {kept}; {tables}")
-    place = f"record {found.position}" if isinstance(found.position, int) else f"position {found.position}"
-    console.print(f"{place}, digest {found.digest}")
-    list_damage(console, found.faults)
-    listed, more = found.differences[:LISTED], len(found.differences[LISTED:])
+        tables = "its tables differ" if report.differences else "its tables agree"
+    console.print(f"[bold]{escape(visible(report.calendar))}[/] is {state}: {counts}; {tables}")
+    place = f"record {report.position}" if isinstance(report.position, int) else f"position {report.position}"
+    console.print(f"{place}, digest {report.digest}")
+    list_damage(console, report.faults)
+    listed, more = report.differences[:LISTED], len(report.differences[LISTED:])
     if listed and console.is_terminal:
         shown = bare_table("table", "id", "what", "columns")
         for table, id, what, columns in listed:

@@ -39,12 +39,12 @@ def moment(typed: str | None, flag: str = "--since") -> int | datetime | None:
     if typed.isascii() and typed.isdigit() and len(typed) <= 20:
         return int(typed)
     try:
-        found = datetime.fromisoformat(typed)
+        instant = datetime.fromisoformat(typed)
     except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
+        instant = None
+    if instant is None or instant.tzinfo is None:
         raise UsageError(f"{flag} {typed!r} is neither a position nor an instant such as 2026-07-04T09:00Z, with its zone")
-    return found
+    return instant
 
 
 def about_resource(name: str | None) -> Callable[[Entry], bool]:
@@ -57,22 +57,23 @@ def _fault(error: BookcoreError) -> dict[str, Any]:
     return {"path": None if path is None else str(path), "offset": offset, "reason": getattr(error, "reason", str(error))}
 
 
-def show_verified(found: Verified, *, as_json: bool) -> None:
+def show_verified(report: Verified, *, as_json: bool) -> None:
     """Print what is in a directory: the answer of ``verify`` and of ``backup``."""
     if as_json:
-        facts = {"directory": found.directory, "whole": found.is_whole, "position": found.position}
-        facts |= {"time": plain(found.time), "begins": found.begins, "records": found.records}
-        facts |= {"snapshots": found.snapshots, "files": found.files}
-        print_json(facts | {"damage": list(map(_fault, found.damage)), "notes": found.notes})
+        facts = {"directory": report.directory, "whole": report.is_whole, "position": report.position}
+        facts |= {"time": plain(report.time), "begins": report.begins, "records": report.records}
+        facts |= {"snapshots": report.snapshots, "files": report.files}
+        print_json(facts | {"damage": list(map(_fault, report.damage)), "notes": report.notes})
         return
     console = Console(highlight=False, soft_wrap=True)
-    state = "[bold green]whole[/]" if found.is_whole else "[bold red]damaged[/]"
-    parts = count(found.records, "record"), count(len(found.files), "file"), count(len(found.snapshots), "snapshot")
-    console.print(f"[bold]{escape(visible(found.directory))}[/] is {state}: {parts[0]} in {parts[1]}, {parts[2]}")
-    if found.position is not None:
-        console.print(f"it goes up to record {found.position}, of {words(found.time)}; as_of from record {found.begins} on")
-    list_damage(console, found.damage)
-    for note in found.notes:
+    state = "[bold green]whole[/]" if report.is_whole else "[bold red]damaged[/]"
+    parts = count(report.records, "record"), count(len(report.files), "file"), count(len(report.snapshots), "snapshot")
+    console.print(f"[bold]{escape(visible(report.directory))}[/] is {state}: {parts[0]} in {parts[1]}, {parts[2]}")
+    if report.position is not None:
+        last = f"it goes up to record {report.position}, of {words(report.time)}"
+        console.print(f"{last}; as_of from record {report.begins} on")
+    list_damage(console, report.damage)
+    for note in report.notes:
         console.print(f"[dim]note:[/] {escape(visible(note))}")
 
 
@@ -82,24 +83,24 @@ def list_damage(console: Console, faults: Iterable[BookcoreError]) -> None:
         console.print(f"[red]damaged:[/] {escape(visible(sentence(fault)))}")
 
 
-def show_salvaged(found: Salvaged, *, as_json: bool) -> None:
+def show_salvaged(report: Salvaged, *, as_json: bool) -> None:
     """Print what was saved and what was lost: the answer of ``salvage``."""
     if as_json:
-        skipped = [{"record": number} | _fault(fault) for number, fault in found.skipped.items()]
-        facts = {"directory": found.directory, "to": found.to, "complete": found.is_complete, "start": found.start}
-        facts |= {"applied": found.applied, "position": found.position}
-        print_json(facts | {"damage": list(map(_fault, found.damage)), "missing": found.missing, "skipped": skipped})
+        skipped = [{"record": number} | _fault(fault) for number, fault in report.skipped.items()]
+        facts = {"directory": report.directory, "to": report.to, "complete": report.is_complete, "start": report.start}
+        facts |= {"applied": report.applied, "position": report.position}
+        print_json(facts | {"damage": list(map(_fault, report.damage)), "missing": report.missing, "skipped": skipped})
         return
     console = Console(highlight=False, soft_wrap=True)
-    base = "nothing" if found.start is None else f"the snapshot after record {found.start}"
-    since = f"{count(found.applied, 'record')} since, up to {found.position}"
-    console.print(f"[bold]{escape(visible(found.to))}[/] holds {base} and {since}")
-    list_damage(console, found.damage)
-    for first, last in found.missing:
+    base = "nothing" if report.start is None else f"the snapshot after record {report.start}"
+    since = f"{count(report.applied, 'record')} since, up to {report.position}"
+    console.print(f"[bold]{escape(visible(report.to))}[/] holds {base} and {since}")
+    list_damage(console, report.damage)
+    for first, last in report.missing:
         console.print(f"[red]lost:[/] record {first}" if first == last else f"[red]lost:[/] records {first} to {last}")
-    for number, fault in found.skipped.items():
+    for number, fault in report.skipped.items():
         console.print(f"[red]left out:[/] record {number}: {escape(visible(sentence(fault)))}")
-    if found.is_complete:
+    if report.is_complete:
         console.print("[bold green]nothing was lost[/]")
 
 

@@ -83,16 +83,16 @@ def load_events(state: CalendarState, events: list[Any]) -> bool:
         seqs = range(ledger.last + 1, ledger.last + 1 + len(events))
         numbered = are_numbers(ids, seqs)
         # the ledger keeps the events that carry more than their rows
-        kept = {}
+        objects = {}
         if given:
-            kept = dict(zip(seqs, events, strict=True))
+            objects = dict(zip(seqs, events, strict=True))
         elif classes != {BookingEvent} or [event._fields for event in events].count(None) < len(events):
-            kept = {
+            objects = {
                 seq: event
                 for seq, event in zip(seqs, events, strict=True)
                 if type(event) is not BookingEvent or event._fields
             }
-        if not state.load(records, *spans, seqs, None if numbered else ids, kept):
+        if not state.load(records, *spans, seqs, None if numbered else ids, objects):
             return False
     except Exception:  # booking one by one meets the same error and translates it
         if state.gate.torn:
@@ -275,8 +275,8 @@ def suspects(
                 earlier.update(row[2] for row in rows if overlaps(low, high, *row[:2], closed))
             is_alike = type(event._start) is type(first._start) and type(event._end) is type(first._end)
             is_taken = near or (is_named and state.ledger.number_of(event._id) is not None)
-            found = is_taken or not is_alike or not earlier <= {0, position}
-            if found or not state.rules.bookings.allows(record, low, high, 1):
+            is_suspect = is_taken or not is_alike or not earlier <= {0, position}
+            if is_suspect or not state.rules.bookings.allows(record, low, high, 1):
                 break
             rows.insert(place, (low, high, position))
         except Exception:  # booking the event meets the same error, and translates it

@@ -138,9 +138,9 @@ class Ledger:
 
     def event(self, seq: int) -> BookingEvent:
         """Return the event of an active booking: the kept one, or one made from its row. As `BookingStore.row`."""
-        kept = self.objects.get(seq)
-        if kept is not None:
-            return kept
+        event = self.objects.get(seq)
+        if event is not None:
+            return event
         record = self.record(seq)
         return self.made_of(record, self._store.row(record, seq))
 

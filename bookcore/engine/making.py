@@ -132,9 +132,9 @@ def _set(event: BookingEvent, name: str, value: Any) -> None:
         event._fields = {**(event._fields or {}), name: value}
 
 
-def _is_same(value: Any, other: Any) -> bool:
+def _is_same(value: Any, given: Any) -> bool:
     """Tell whether two values of a field are the same object, or equal; a comparison that fails tells that they are not."""
-    return value is other or attempt(lambda: bool(value == other), False)
+    return value is given or attempt(lambda: bool(value == given), False)
 
 
 def _check_hidden(event: BookingEvent, given: Iterable[str]) -> None:

@@ -614,17 +614,17 @@ class CalendarState:
         compared. If the log is active, a block is open.
         """
         log, ledger = self.log, self.ledger
-        kept: Any = log.changes
+        noted: Any = log.changes
         subscribers, seqs = log.subscribers, list[int]()
         is_unheard = log.provisional and not subscribers  # a record of others is appended to no journal
-        if self.booking_indexes or (log.active and kept is None):
+        if self.booking_indexes or (log.active and noted is None):
             return 0
         self._settle_refusals()
         put, owners, made_of, last_closure = self.store.put, ledger.owners, ledger.made_of, self.closures.last_id
         done = 0
         try:
-            if kept is not None and is_unheard:
-                kept += ((_Unheard(seqs), ()),)
+            if noted is not None and is_unheard:
+                noted += ((_Unheard(seqs), ()),)
             for record, low, high, seq in rows:
                 self.counted = ledger.last, last_closure
                 self.loading = (seq,)
@@ -649,8 +649,8 @@ class CalendarState:
                 done += 1
                 if is_unheard:
                     seqs += (seq,)
-                elif kept is not None:
-                    kept += ((changes.Booked(made_of(record, (low, high, seq, 1)), number=seq), subscribers),)
+                elif noted is not None:
+                    noted += ((changes.Booked(made_of(record, (low, high, seq, 1)), number=seq), subscribers),)
                 self.loading = ()  # no call comes between these, so Ctrl-C does not either
             self.set_whole()
         except BaseException:
@@ -752,15 +752,15 @@ class CalendarState:
         """Call a command; undo all its changes if it raises, or if *keep* is false. The lock is held for writing."""
         block = self.gate.block or Block()
         mark = self.mark()
-        kept = False
+        is_kept = False
         try:
             self.begin(block, mark)
             result = command(*args)
-            kept = keep
+            is_kept = keep
             return result
         finally:
             mark.orphaned = True  # until it has ended, should Ctrl-C come before `end` begins
-            self.end(block, mark, kept)
+            self.end(block, mark, is_kept)
 
     def end(self, block: Block, mark: Mark, kept: bool) -> None:
         """End a block and those inside it; unless *kept*, undo their changes. The lock is held for writing.

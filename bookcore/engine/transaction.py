@@ -42,7 +42,7 @@ class Transaction(AbstractContextManager[None]):
 
     def __exit__(self, kind: object, exc: BaseException | None, trace: object) -> None:
         state, block, mark = self._state, self._block, self._mark
-        gate, due, kept = state.gate, 0, False
+        gate, due, is_kept = state.gate, 0, False
         if mark is None:
             raise TransactionError("this block was not entered")
         error: TransactionError | None = None
@@ -71,7 +71,7 @@ class Transaction(AbstractContextManager[None]):
                         error = TransactionError("this block was ended before a block inside it; both were undone")
                     keeps = self._keep and exc is None and error is None
                     state.end(block, first, keeps)
-                    kept = keeps
+                    is_kept = keeps
                 finally:
                     gate.mode = IDLE
                     due, state.log.due = state.log.due, 0
@@ -79,7 +79,7 @@ class Transaction(AbstractContextManager[None]):
                         gate.stamp = gate.version
         finally:
             self._block = None
-            state.finish(None, due, kept)
+            state.finish(None, due, is_kept)
             deliver_all()  # also of other calendars, which were called in the block
         if error is not None and exc is None:  # else that exception goes on, and the block is undone, as the program expects
             raise error

@@ -100,8 +100,8 @@ class RecurrenceRule:
         """
         if whole_days and _UNITS.get(self.freq, 1) > 1:
             raise HoursError(self.text, f"FREQ={self.freq} needs a time of day, and the first span is of whole days")
-        found = _Expansion(self, first, whole_days).walls()
-        return found if self.count is None else islice(found, self.count)
+        walls = _Expansion(self, first, whole_days).walls()
+        return walls if self.count is None else islice(walls, self.count)
 
 
 def read_rule(rule: str) -> RecurrenceRule:
@@ -235,18 +235,18 @@ class _Expansion:
         # lengths since 1970, with the microseconds of the first start
         epoch = timedelta(days=EPOCH.toordinal(), microseconds=-self.first.microsecond)
         periods, cycle = self._periods()
-        found = 0
+        count = 0
         for number, bases in enumerate(periods):
             if positions is None:
                 starts: Iterable[int] = (base * seconds + time for base in bases for time in self.times)
             else:
                 starts = self._chosen(bases, positions, seconds)
             for start in starts:
-                found = number
+                count = number
                 wall = timedelta(seconds=start) - epoch
                 if wall >= first:
                     yield wall
-            if number - found > cycle:
+            if number - count > cycle:
                 return
 
     def _chosen(self, bases: Sequence[int], positions: tuple[int, ...], seconds: int) -> list[int]:
@@ -350,7 +350,7 @@ class _Expansion:
         days = _CYCLE if by_date else 7 if self.by_day else 1
         cycle = days * units * interval // gcd(days * units, interval)  # after which all of it repeats
         known = frozenset(allowed or ())
-        found, steps = unit, 0
+        last, steps = unit, 0
         while unit < end:
             day, within = divmod(unit, units)
             if (next_day := self._next_day(day)) != day:
@@ -359,12 +359,12 @@ class _Expansion:
                 place = bisect_left(allowed, within)
                 target = day * units + allowed[place] if place < len(allowed) else (day + 1) * units
             else:
-                found, steps = unit, 0
+                last, steps = unit, 0
                 yield (unit,)
                 target = unit + interval
             unit += -(-(target - unit) // interval) * interval
             steps += 1
-            if unit - found > cycle or (steps == _DOUBT and not any(self._next_day(day) == day for day in _DATES)):
+            if unit - last > cycle or (steps == _DOUBT and not any(self._next_day(day) == day for day in _DATES)):
                 return
             if steps > _MOST_STEPS:
                 shown = date.fromordinal(min(unit // units, _LAST)).isoformat()

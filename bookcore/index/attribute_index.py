@@ -290,28 +290,28 @@ class AttributeIndex:
     def _parts(self, low: Any, high: Any) -> list[tuple[_Chunk, int, int]]:
         """Return the chunks that have values in a range, each with the places of the first of these and after the last."""
         heads, chunks = self.heads, self.chunks
-        found: list[tuple[_Chunk, int, int]] = []
+        parts: list[tuple[_Chunk, int, int]] = []
         try:
             for bound in (low, high):
                 if bound is not None and is_nan(bound):
                     raise QueryError(bound, f"is no bound of index {self.name!r}: it equals nothing, not even itself")
             low, high = (None if bound is None else self.family.point(bound) for bound in (low, high))
             if low is not None and high is not None and high < low:
-                return found
+                return parts
             first = 0 if low is None else max(bisect_left(heads, low) - 1, 0)
             last = len(chunks) if high is None else bisect_right(heads, high)
             for chunk in chunks[first:last]:
                 values = chunk.values
                 start = 0 if low is None or low < values[0] else bisect_left(values, low)
                 stop = len(values) if high is None or values[-1] < high else bisect_right(values, high)
-                found.append((chunk, start, stop))
+                parts.append((chunk, start, stop))
         except (BookcoreError, *LACKING):
             raise
         except Exception as exc:
             raise KeyTypeError(
                 high if low is None else low, f"cannot be compared with the values of index {self.name!r}"
             ) from exc
-        return found
+        return parts
 
     def one_of(self, values: Iterable[Any]) -> int:
         """Return the ordinals whose value equals one of *values*, as a bitmap. None and NaN equal nothing."""

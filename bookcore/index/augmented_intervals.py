@@ -131,7 +131,7 @@ class AugmentedIntervalList:
 
     def overlapping(self, start: Any, end: Any) -> list[Interval]:
         """Return the intervals that overlap the span, by start, then by number."""
-        found: list[int] = []
+        values: list[int] = []
         last = len(self.chunks) if end is None else self._begun(self.heads, end)
         for chunk in self.chunks[:last]:
             latest = chunk.latest
@@ -140,13 +140,13 @@ class AugmentedIntervalList:
             high = len(chunk.starts) if end is None else self._begun(chunk.starts, end)
             first = chunk.starts[0]
             if start is None or (first is not LOWEST and not first < start):  # nothing here begins too early to be in it
-                found += chunk.values[:high]
+                values += chunk.values[:high]
             elif self.closed:
-                found += [v for v, to in zip(chunk.values[:high], chunk.ends, strict=False) if to is None or not to < start]
+                values += [v for v, to in zip(chunk.values[:high], chunk.ends, strict=False) if to is None or not to < start]
             else:
-                found += [v for v, to in zip(chunk.values[:high], chunk.ends, strict=False) if to is None or start < to]
+                values += [v for v, to in zip(chunk.values[:high], chunk.ends, strict=False) if to is None or start < to]
         span_of = self.span_of
-        return [(*span_of[value], value) for value in found]
+        return [(*span_of[value], value) for value in values]
 
     def _begun(self, starts: list[Any], end: Any) -> int:
         """Return how many of *starts* come before a span that ends at *end* is over."""

@@ -161,12 +161,12 @@ class Column:
 
     def cut(self, place: int) -> Column:
         """Take out the entries from a place on, and return them as a column. Compares nothing."""
-        other = Column(self.keys[place:], self.numbers[place:])
+        upper = Column(self.keys[place:], self.numbers[place:])
         if not place:
-            other.bits, self.bits = self.bits, None
+            upper.bits, self.bits = self.bits, None
         self.keys = tuple(self.keys[:place])
         del self.numbers[place:]
-        return other
+        return upper
 
     def join(self, other: Column) -> None:
         """Put the entries of *other*, whose keys come after these, behind these; neither is uniform. Compares nothing."""

@@ -105,8 +105,8 @@ class DisjointIntervals:
         edges, values = self.edges, list(self.values)
         if 2 * len(values) > len(edges):
             values = [value for value in values if keeps(value)]
-        found = zip(edges[::2], edges[1::2], values, strict=True)
-        return [interval for interval in found if keeps(interval[2])]
+        intervals = zip(edges[::2], edges[1::2], values, strict=True)
+        return [interval for interval in intervals if keeps(interval[2])]
 
     def range(self, start: Any, end: Any) -> tuple[int, int]:
         """Return which intervals overlap the span, as a range of positions. O(log m)."""
@@ -118,8 +118,8 @@ class DisjointIntervals:
         """Return the intervals that overlap the span, in order, as a new list. O(log m + answers)."""
         low, high = self.range(start, end)
         edges = self.edges
-        found = zip(edges[2 * low : 2 * high : 2], edges[2 * low + 1 : 2 * high : 2], self.values[low:high], strict=True)
-        return [(None if a is LOWEST else a, None if b is HIGHEST else b, value) for a, b, value in found]
+        intervals = zip(edges[2 * low : 2 * high : 2], edges[2 * low + 1 : 2 * high : 2], self.values[low:high], strict=True)
+        return [(None if a is LOWEST else a, None if b is HIGHEST else b, value) for a, b, value in intervals]
 
     def spans(self, start: Any, end: Any, length: Any = None) -> Iterator[tuple[Any, Any]]:
         """Yield the spans of the intervals that overlap the span, in order. *length*: see `ChunkedIntervals.spans`."""
@@ -305,10 +305,10 @@ class ChunkedIntervals:
         """Return the intervals that overlap the span, in order, as a new list. O(log m + answers)."""
         # the last chunk to begin at or before `start` may hold the interval across it
         low = 0 if start is None else max(_at_or_before(self.heads, start) - 1, 0)
-        found: list[Interval] = []
+        intervals: list[Interval] = []
         for chunk in self.chunks[low : self._begun(end)]:
-            found += chunk.overlapping(start, end)
-        return found
+            intervals += chunk.overlapping(start, end)
+        return intervals
 
     def spans(self, start: Any, end: Any, length: Any = None) -> Iterator[tuple[Any, Any]]:
         """Yield the spans of the intervals that overlap the span, in order.

@@ -267,17 +267,17 @@ class UsageProfile:
             j += 1
         if self._level(c, i) > limit:
             c, i = self._seek_back(c, i, limit, False)
-        found: list[tuple[Any, Any]] = []
+        spans: list[tuple[Any, Any]] = []
         while True:
             c, i = self._seek(c, i, limit, True, d)
             if c > d or (c == d and i >= j):
-                return found
+                return spans
             left = chunks[c].keys[i]
             c, i = self._seek(c, i, limit, False, len(chunks) - 1)
             if c == len(chunks):
-                found.append((left, None))
-                return found
-            found.append((left, chunks[c].keys[i]))
+                spans.append((left, None))
+                return spans
+            spans.append((left, chunks[c].keys[i]))
 
     def end_before(self, key: Any, at_least: int) -> Any:
         """Return the end of the last run that lies before a key and does not touch it; None if there is none.

@@ -83,8 +83,8 @@ def _moved(operation: Callable[[Any, Any], Any], key: Any, length: Any) -> Any:
     key, length = python_number(key), python_number(length)
     if type(key) is datetime:
         key = in_nanoseconds(key, length)
-    one, other = grain(key), grain(length)
-    if one is not None and other is not None and not one.shares_unit(other):
+    key_grain, length_grain = grain(key), grain(length)
+    if key_grain is not None and length_grain is not None and not key_grain.shares_unit(length_grain):
         raise OverflowError("the unit of the sum has no room for one of the two")
     with _quiet(key, length):
         moved = _tried(operation, key, length)
@@ -92,7 +92,7 @@ def _moved(operation: Callable[[Any, Any], Any], key: Any, length: Any) -> Any:
     if beyond:
         raise OverflowError(f"the key is beyond what {type(moved).__name__} can hold")
     moved = python_time(moved)
-    return moved if one is None else numpy_time(moved)
+    return moved if key_grain is None else numpy_time(moved)
 
 
 def _is_beyond(low: Any, high: Any, length: Any) -> bool:

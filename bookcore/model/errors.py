@@ -156,7 +156,7 @@ def masked(path: object) -> object:
     """
     given = text = plain_text(path) or visible(path)
     for pattern in _SECRETS:
-        text = pattern.sub(lambda found: f"{found[1]}***{'@' if found[0].endswith('@') else ''}", text)
+        text = pattern.sub(lambda match: f"{match[1]}***{'@' if match[0].endswith('@') else ''}", text)
     return path if text == given else text
 
 

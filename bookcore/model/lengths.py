@@ -247,9 +247,9 @@ def clear_after(key: Any, before: Any, closed: bool, exactly: bool = True) -> An
     Without *exactly*, a sum that needs no rounding is the answer: a gap before 8.5 that keeps 1.0 clear ends at 7.5, though
     7.500000000000001 + 1.0 is 8.5 as well.
     """
-    found = ahead(key, before)
-    if before is None or not is_a(found, float) or not (exactly or closed or _rounds(key, before, found)):
-        return found
+    moved = ahead(key, before)
+    if before is None or not is_a(moved, float) or not (exactly or closed or _rounds(key, before, moved)):
+        return moved
     return 0.0 - _last_end(-key, before, closed)  # and not -0.0
 
 
@@ -258,9 +258,9 @@ def clear_before(key: Any, after: Any, closed: bool, exactly: bool = True) -> An
 
     None, rounding, *exactly* and *closed*: as `clear_after`, mirrored.
     """
-    found = back(key, after)
-    if after is None or not is_a(found, float) or not (exactly or closed or _rounds(key, after, found)):
-        return found
+    moved = back(key, after)
+    if after is None or not is_a(moved, float) or not (exactly or closed or _rounds(key, after, moved)):
+        return moved
     return _last_end(key, after, closed)
 
 

@@ -19,8 +19,8 @@ class Refusal:
     @property
     def conflicts(self) -> tuple[BookingEvent, ...]:
         """The bookings in the way; none where the request was refused for another reason."""
-        found: tuple[BookingEvent, ...] = getattr(self.error, "conflicts", ())
-        return found
+        events: tuple[BookingEvent, ...] = getattr(self.error, "conflicts", ())
+        return events
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -211,17 +211,17 @@ def repeated(term: Term) -> list[Term]:
     seen: set[int] = set()
     again: set[int] = set()
     complete: list[Term] = []
-    found = [(term, False)]
-    while found:
-        each, has_parts = found.pop()
+    waiting = [(term, False)]
+    while waiting:
+        each, has_parts = waiting.pop()
         if has_parts:
             complete.append(each)
         elif id(each) in seen:
             again.add(id(each))
         elif each.parts:
             seen.add(id(each))
-            found.append((each, True))
-            found += [(part, False) for part in each.parts]
+            waiting.append((each, True))
+            waiting += [(part, False) for part in each.parts]
     return [each for each in complete if id(each) in again]
 
 

@@ -192,17 +192,17 @@ class _Copy:
     facts: _Facts
     report: Report
 
-    def verify(self, name: str, found: CalendarState) -> None:
+    def verify(self, name: str, copy: CalendarState) -> None:
         """Raise `JournalDamagedError` unless what reads back is the calendar that was written."""
-        facts = _Facts.of(found)
+        facts = _Facts.of(copy)
         if facts != self.facts:
             read, written = (f"{each.bookings} bookings of {each.resources} resources" for each in (facts, self.facts))
             raise JournalDamagedError(name, f"does not read back as it was written: {read}, and {written} were written")
 
-    def verify_bytes(self, name: str, written: CalendarState, found: bytes) -> None:
+    def verify_bytes(self, name: str, written: CalendarState, data: bytes) -> None:
         """Do so of a snapshot, which is that of this calendar or of a part of it."""
         of_part = self if written is self.state else replace(self, facts=_Facts.of(written))
-        of_part.verify(name, load_bytes(self.reader.make, name, self.reader.known, found)[1])
+        of_part.verify(name, load_bytes(self.reader.make, name, self.reader.known, data)[1])
 
 
 # -- a database --------------------------------------------------------------------------------------
@@ -241,10 +241,10 @@ def _into_database(address: str, timeout: float, copy: _Copy) -> int:
     if is_postgres(address):
         return _into_postgres({address: copy.state}, timeout, copy)
 
-    def verify(found: bytes) -> None:
+    def verify(data: bytes) -> None:
         copy.report("writing", 1, 1)
         copy.report("verifying", 0, 1)
-        copy.verify_bytes(name, copy.state, found)
+        copy.verify_bytes(name, copy.state, data)
         copy.report("verifying", 1, 1)
 
     journal_at(address, timeout=timeout, begin=beginning(copy.state, name, copy.position, verify=verify)).close()

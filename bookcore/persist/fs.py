@@ -39,10 +39,10 @@ class FileSystem:
         """Return the path that a symbolic link leads to, whether or not there is a file; any other path as it is."""
         if not os.path.islink(path):
             return path
-        found = os.path.realpath(path)
-        if os.path.islink(found):
+        target = os.path.realpath(path)
+        if os.path.islink(target):
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-        return found
+        return target
 
     def guard(self, path: str) -> int | None:
         """Lock a temporary file, so that `sweep` in another process leaves it alone; None where files have no such locks.

@@ -147,8 +147,8 @@ class Planner:
         known: _Known = {}
         for shared in repeated(term):
             known[id(shared)] = unwound(self._found(shared, within, known))
-        found: int = unwound(self._found(term, within, known))
-        return found
+        matches: int = unwound(self._found(term, within, known))
+        return matches
 
     def _found(self, term: Term, within: int, known: _Known) -> Steps:
         """Do what `evaluate` does, where the terms in *known* have been evaluated on all candidates, by identity."""

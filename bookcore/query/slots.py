@@ -287,12 +287,12 @@ class Slots(Iterator[tuple[Any, Any, Any]]):
         bits = 0 if resources is None else self._within(resources.value())
         return [(self._state.registry.by_number, bits)] if bits else []
 
-def _is_after(key: Any, other: Any) -> bool:
+def _is_after(key: Any, before: Any) -> bool:
     """Tell whether a key is a step forward from another, and not back as well: so says a `<` that is always true.
 
     A search that goes on from a key which is none would never end.
     """
-    return bool(other < key) and not key < other
+    return bool(before < key) and not key < before
 
 
 def _next_key(key: Any) -> Any:

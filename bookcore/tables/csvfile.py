@@ -253,7 +253,7 @@ class CsvTable:
     def _header(self, named: dict[str, str | None], delimiter: str | None) -> Header:
         """Return the header in the first line that has the columns, of the first twenty that are not blank."""
         best: ColumnError | DelimiterError | None = None
-        found = 0
+        count = 0
         begun: list[str] = []  # what may go on in the next line, because a quote is open: a name, or a title
         try:
             for line in self._lines():
@@ -261,10 +261,10 @@ class CsvTable:
                 texts = [text for text in (*(each + line for each in begun), line) if text.strip()]
                 if not texts:
                     continue
-                if delimiter is None and not found and (excel := _SEPARATOR.fullmatch(line)):
+                if delimiter is None and not count and (excel := _SEPARATOR.fullmatch(line)):
                     delimiter = excel[1]
                     continue
-                found += 1
+                count += 1
                 for text in texts:
                     try:
                         return read_header(self.path, text, named, delimiter)
@@ -272,7 +272,7 @@ class CsvTable:
                         if best is None or len(fault.missing) < len(best.missing):
                             best = fault
                 begun = [text for text in texts if text.count('"') % 2 and len(text) < _NAMES]
-                if found == HEADER_LINES:
+                if count == HEADER_LINES:
                     break
         except (UnicodeError, OSError, EOFError) as fault:
             raise TableError(self.path, f"cannot be read ({fault})") from fault

@@ -132,10 +132,10 @@ def is_date(cell: str) -> bool:
 
 def _possible(cell: str) -> Iterator[str]:
     """Yield the formats that the shape of a cell allows."""
-    found = _CELL.fullmatch(cell)
-    if found is None:
+    match = _CELL.fullmatch(cell)
+    if match is None:
         return
-    part = found.groupdict()
+    part = match.groupdict()
     days: list[str] = []
     if part["sep"]:
         sep, year = part["sep"], "%Y" if len(part["third"]) == 4 else "%y"

@@ -66,10 +66,10 @@ def fill(
     is_table = is_a(rows, CsvTable)
     filling = _Filling(calendar, capacity, name_by_line, is_table)
     with blaming(lambda exc: QueryError(rows, f"is no table, nor an iterable of its rows ({type(exc).__name__})")):
-        found = iter(rows)
+        rows_left = iter(rows)
     most = MOST if is_table else 1  # other rows may depend on what has become of those before them
     while True:
-        block, fault = _read(found, most)
+        block, fault = _read(rows_left, most)
         yield from filling.booked(block)
         if fault is not None:
             raise fault

@@ -124,9 +124,9 @@ class UnclearKeysError(BookcoreError, ValueError):
             return cls(unclear[0], may_be_text=may_be_text)
         text = next(cell for cell in unclear if all(reads(form, cell) for form in formats))
         known = {cell: reads(formats[0], cell) for cell in dict.fromkeys(cells)}
-        other = next((cell for cell, is_read in known.items() if not is_read), None)
+        unread = next((cell for cell, is_read in known.items() if not is_read), None)
         read = sum(known[cell] for cell in cells)
-        return cls(text, formats, may_be_text=may_be_text, read=read, keys=len(cells), other=other)
+        return cls(text, formats, may_be_text=may_be_text, read=read, keys=len(cells), other=unread)
 
     def at(self, line: int | None) -> UnclearKeysError:
         """Return this error with the line of ``other``."""
@@ -397,8 +397,8 @@ def _padded(text: str) -> str:
     >>> _padded("2026-07-04 9:30")
     '2026-07-04 09:30'
     """
-    found = _SHORT.fullmatch(text)
-    return f"{found[1]}0{found[2]}" if found is not None else text
+    match = _SHORT.fullmatch(text)
+    return f"{match[1]}0{match[2]}" if match is not None else text
 
 
 def _is_day(text: str) -> bool:

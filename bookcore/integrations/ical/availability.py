@@ -86,7 +86,7 @@ def availability_of(
     parts: Iterable[Part], zone: tzinfo | None, report: Callable[[CalendarFileError], None]
 ) -> list[IcsAvailability]:
     """Return each VAVAILABILITY, of several versions the newest. One that cannot be read goes to *report*. O(lines)."""
-    found: dict[Any, tuple[tuple[int, datetime], IcsAvailability]] = {}
+    newest: dict[Any, tuple[tuple[int, datetime], IcsAvailability]] = {}
     for number, part in enumerate(parts):
         if part.component.name != "VAVAILABILITY" or part.method in MESSAGES or part.method == "CANCEL":
             continue
@@ -98,9 +98,9 @@ def availability_of(
             report(exc)
             continue
         name = said.uid or number
-        if name not in found or found[name][0] <= rank:
-            found[name] = rank, said
-    return [said for _, said in found.values()]
+        if name not in newest or newest[name][0] <= rank:
+            newest[name] = rank, said
+    return [said for _, said in newest.values()]
 
 
 def _availability(part: Part, read: Reader, zone: tzinfo | None) -> IcsAvailability:

@@ -255,11 +255,11 @@ def _by_occurrence(members: list[_Version], start: date | None, zone: tzinfo | N
     for name, day, _ in named:
         if isinstance(name, datetime):
             times.setdefault(day, {})[name] = None
-    found: dict[date, list[_Version]] = {}
+    versions_of: dict[date, list[_Version]] = {}
     for name, day, each in named:
         for known in [name] if isinstance(name, datetime) else times.get(day, [name]):
-            found.setdefault(known, []).append(each)
-    return found
+            versions_of.setdefault(known, []).append(each)
+    return versions_of
 
 
 def _instant(when: date) -> date:
@@ -267,9 +267,9 @@ def _instant(when: date) -> date:
     return when.astimezone(UTC) if isinstance(when, datetime) and when.tzinfo is not None else when
 
 
-def _same(one: date, other: date) -> bool:
+def _same(first: date, second: date) -> bool:
     """Tell whether two times are one. To Python, two times of one zone are equal if its clock shows the same at both."""
-    return _instant(one) == _instant(other)
+    return _instant(first) == _instant(second)
 
 
 def _lasts(event: IcsEvent) -> bool:
@@ -409,29 +409,29 @@ class Reader:
 
     def included(self, start: date) -> tuple[date | tuple[date, date], ...]:
         """Return the starts and periods of RDATE."""
-        found: list[date | tuple[date, date]] = []
+        starts: list[date | tuple[date, date]] = []
         for line in self.lines("RDATE"):
             for when in self.run(line, list[Any], moments(line, self.zones)):
                 if isinstance(when, tuple):
                     # some calendars write a period of dates, and mean their midnights
                     begin = _midnight(when[0], start)
                     end = self.run(line, after, begin, when[1])
-                    found.append((begin, _midnight(end, start)))
+                    starts.append((begin, _midnight(end, start)))
                 elif isinstance(start, datetime) and not isinstance(when, datetime):  # the occurrence of that day
-                    found.append(datetime.combine(when, start.time().replace(fold=0), start.tzinfo))
+                    starts.append(datetime.combine(when, start.time().replace(fold=0), start.tzinfo))
                 else:
-                    found.append(like(when, start, self.zones.default))
-        return tuple(found)
+                    starts.append(like(when, start, self.zones.default))
+        return tuple(starts)
 
     def excluded(self, start: date) -> tuple[date, ...]:
         """Return the starts of EXDATE."""
-        found: list[date] = []
+        starts: list[date] = []
         for line in self.lines("EXDATE"):
             for when in self.run(line, list[Any], moments(line, self.zones)):
                 if isinstance(when, tuple):
                     raise self.fault("an occurrence is excluded by its start")
-                found.append(like(when, start, self.zones.default))
-        return tuple(found)
+                starts.append(like(when, start, self.zones.default))
+        return tuple(starts)
 
 
 def _reason(exc: Exception) -> str:

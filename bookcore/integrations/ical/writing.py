@@ -91,8 +91,8 @@ def write_ics(
         if is_a(source, (str, bytes)):
             raise CalendarFileError(source, reason)
         with blaming(lambda _: CalendarFileError(source, reason)):
-            found = iter(source)
-        for each in found:
+            items = iter(source)
+        for each in items:
             writer.event(each, bounds)
             count += 1
     _replace(path, writer.text())

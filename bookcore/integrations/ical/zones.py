@@ -252,8 +252,8 @@ def _windows_zone(name: str) -> ZoneInfo | None:
         return zone
     places = [each.strip() for each in re.split("[,;]", shown)]
     american = re.sub(r" Time \(.*\)$", " Standard Time", shown)
-    found = [_iana(table.get(american, ""))] if american != shown else [_iana(_cities().get(place, "")) for place in places]
-    zones = [zone for zone in found if zone is not None]
+    names = [_iana(table.get(american, ""))] if american != shown else [_iana(_cities().get(place, "")) for place in places]
+    zones = [zone for zone in names if zone is not None]
     if not zones or (said is None and len(zones) < 2):
         return None
     clocks = {tuple(each.replace(tzinfo=zone).utcoffset() for each in _SEASONS) for zone in zones}
@@ -302,9 +302,9 @@ def _known(zone: FileZone, first: int, last: int, guesses: tuple[str, ...]) -> t
     return zone
 
 
-def _agree(zone: FileZone, other: ZoneInfo, instants: list[timedelta]) -> bool:
+def _agree(zone: FileZone, named: ZoneInfo, instants: list[timedelta]) -> bool:
     return all(
-        zone._offset_at(instant)[1] == (EPOCH_UTC + instant).astimezone(other).utcoffset() for instant in instants
+        zone._offset_at(instant)[1] == (EPOCH_UTC + instant).astimezone(named).utcoffset() for instant in instants
     )
 
 

@@ -100,10 +100,10 @@ def backup(
     Reader(where).check_there()
     with _new(target, where.fs, where.folder):
         position = reread(where, progress, lambda reader: _copy(reader, Directory(target, where.fs, where.secret)))
-        found = verify(target, key=key)
-        if found.damage or found.position != position:
-            raise JournalDamagedError(target, f"does not read back as it was written: {found.damage[:1]}")
-    return found
+        report = verify(target, key=key)
+        if report.damage or report.position != position:
+            raise JournalDamagedError(target, f"does not read back as it was written: {report.damage[:1]}")
+    return report
 
 
 def _copy(reader: Reader, target: Directory) -> int:
@@ -184,9 +184,9 @@ def salvage(
     asked = Asked.of(bounds)
     Reader(where).check_there_at_all()
     with _new(target, where.fs, where.folder):
-        _, state, found = _read_all(blank, where, StandIns(), target, asked, progress)
-        write_new(Directory(target, where.fs, where.secret), state, found.position)
-    return found
+        _, state, salvaged = _read_all(blank, where, StandIns(), target, asked, progress)
+        write_new(Directory(target, where.fs, where.secret), state, salvaged.position)
+    return salvaged
 
 
 class SalvagedRecorder(PastRecorder):
@@ -212,9 +212,9 @@ def open_salvaged(
     Raises: as `salvage`; `JournalError` for another calendar than is *asked* for.
     """
     Reader(where).check_there_at_all()
-    calendar, state, found = _read_all(make, where, known, None, asked, progress)
+    calendar, state, salvaged = _read_all(make, where, known, None, asked, progress)
     asked.check(where.folder, state)
-    recorder = SalvagedRecorder(where, found, known)
+    recorder = SalvagedRecorder(where, salvaged, known)
     state.log.attach(recorder)
     return calendar, recorder
 
@@ -260,8 +260,8 @@ def _read_once(
         reached = least
     state.log.journal, state.log.active = None, False
     begun = None if loaded is None else start
-    found = Salvaged(reader.folder, to, begun, applied, reached, tuple(damage), tuple(missing), skipped)
-    return calendar, state, found
+    salvaged = Salvaged(reader.folder, to, begun, applied, reached, tuple(damage), tuple(missing), skipped)
+    return calendar, state, salvaged
 
 
 def _newest(make: Make[C], reader: Reader, known: dict[str, type], damage: list[BookcoreError]) -> Loaded[C] | None:

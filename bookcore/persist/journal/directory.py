@@ -84,11 +84,11 @@ class Names(NamedTuple):
     def read(cls, fs: FileSystem, folder: str) -> Names:
         """Read the names in a directory. Raises: OSError."""
         names = fs.names(folder)
-        matches = [found for found in map(_NAME.fullmatch, names) if found and int(found[1] or found[2]) <= _LARGEST]
-        ours = {found[0] for found in matches}
+        matches = [match for match in map(_NAME.fullmatch, names) if match and int(match[1] or match[2]) <= _LARGEST]
+        ours = {match[0] for match in matches}
         return cls(
-            sorted(int(found[1]) for found in matches if found[1]),
-            sorted(int(found[2]) for found in matches if found[2]),
+            sorted(int(match[1]) for match in matches if match[1]),
+            sorted(int(match[2]) for match in matches if match[2]),
             CLEAN in names,
             sorted(name for name in names if name not in ours and not _PASSING.fullmatch(name)),
         )
@@ -413,10 +413,10 @@ class DirectoryJournal:
         with translated_os_errors(self.folder, "the snapshot is written, but old files could not be removed"):
             there = Names.read(self.fs, self.folder)
             # snapshots first, and for good, so that none remains whose records are gone
-            gone = [old for old in there.snapshots if old not in self._snapshots and old < position]
-            for old in gone:
+            outdated = [old for old in there.snapshots if old not in self._snapshots and old < position]
+            for old in outdated:
                 self.fs.unlink(self.where.snapshot_path(old))
-            if gone:
+            if outdated:
                 sync_folder(self.fs, self.folder)
             for first in there.files:
                 if first < needed:

@@ -155,11 +155,11 @@ def read_frames(data: bytes, store_id: bytes, first: int, secret: bytes = b"") -
     return Frames(records, at, proof)
 
 
-def frames_after(data: bytes, found: Frames, store_id: bytes, first: int, secret: bytes = b"") -> list[Frame]:
-    """Return the frames that can be read after the place where *found* ends, those of later records only, in order."""
-    sequence, later = found.records[-1].sequence if found.records else first - 1, []
+def frames_after(data: bytes, before: Frames, store_id: bytes, first: int, secret: bytes = b"") -> list[Frame]:
+    """Return the frames that can be read after the place where *before* ends, those of later records only, in order."""
+    sequence, later = before.records[-1].sequence if before.records else first - 1, []
     view, salt = memoryview(data), _salt(store_id, first)
-    for each in _frames_from(view, found.end, salt, sequence + 1, _last_time(data, found.records)):
+    for each in _frames_from(view, before.end, salt, sequence + 1, _last_time(data, before.records)):
         record = _unsealed(view, each, store_id, first, secret)
         if each.sequence > sequence and record is not None:
             later.append(record)
@@ -167,21 +167,21 @@ def frames_after(data: bytes, found: Frames, store_id: bytes, first: int, secret
     return later
 
 
-def _unsealed(view: memoryview, found: Frame, store_id: bytes, first: int, secret: bytes) -> Frame | None:
+def _unsealed(view: memoryview, sealed: Frame, store_id: bytes, first: int, secret: bytes) -> Frame | None:
     """Return a frame without the seal of its record, or None if that is not the seal of this key."""
     if not secret:
-        return found
-    size = max(0, found.size - SEAL_SIZE)
-    numbers = _NUMBERS.pack(first, found.sequence, found.synced, found.time)
-    made = seal(secret, store_id, numbers, view[found.at : found.at + size])
-    return found._replace(size=size) if compare_digest(made, view[found.at + size : found.end]) else None
+        return sealed
+    size = max(0, sealed.size - SEAL_SIZE)
+    numbers = _NUMBERS.pack(first, sealed.sequence, sealed.synced, sealed.time)
+    made = seal(secret, store_id, numbers, view[sealed.at : sealed.at + size])
+    return sealed._replace(size=size) if compare_digest(made, view[sealed.at + size : sealed.end]) else None
 
 
 def _following(data: bytes, sequence: int, salt: int) -> list[Frame]:
     """Return the valid frames from the header on, as long as they follow each other from this sequence number on."""
     unpack, make = _FRAME.unpack_from, partial(tuple.__new__, Frame)
     seeds: dict[int, int] = {}  # the checksum of salt and length: most records have one of a few lengths
-    found: list[Frame] = []
+    frames: list[Frame] = []
     at, size = HEADER_SIZE, len(data)
     while at < size - FRAME_SIZE:
         length, check, number, synced, time = unpack(data, at)
@@ -193,9 +193,9 @@ def _following(data: bytes, sequence: int, salt: int) -> list[Frame]:
             seeds[length] = crc32(data[at : at + _AFTER_LENGTH], salt)
         if check != crc32(data[at + _AFTER_CHECK : end], seeds[length]):
             break
-        found.append(make((start, length, number, synced, time)))
+        frames.append(make((start, length, number, synced, time)))
         at, sequence = end, sequence + 1
-    return found
+    return frames
 
 
 def _valid(view: memoryview, at: int, salt: int) -> Frame | None:
@@ -232,9 +232,9 @@ def _frames_from(view: memoryview, at: int, salt: int, least: int, since: int) -
         place = match.start()
         _, _, sequence, synced, time = _FRAME.unpack_from(rest, place)
         is_likely = least <= sequence < end and synced < sequence and time >= since
-        found = _valid(view, at + place, salt) if is_likely else None
-        if found is None:
+        candidate = _valid(view, at + place, salt) if is_likely else None
+        if candidate is None:
             place += 1
         else:
-            yield found
-            place = found.end - at
+            yield candidate
+            place = candidate.end - at

@@ -147,10 +147,10 @@ class Recorder:
 
     def _checkpoint(self) -> None:
         """Do what `checkpoint` does. It is this thread's turn."""
-        found = self._state.gate.run(self._stand)
-        if found is None:
+        standing = self._state.gate.run(self._stand)
+        if standing is None:
             return
-        position, grown, rows = found
+        position, grown, rows = standing
         files = self.files
         files.purge(position, files.where.save(self._state, files.store_id, position, rows), grown)
 
@@ -247,8 +247,8 @@ def open_calendar(
             raise QueryError(flag, f"{name} is True or False")
     if salvage and as_of is not None:
         raise QueryError(as_of, "a directory that is salvaged shows its last state alone; leave out as_of")
-    kept = min(python_int(keep) or 0, sys.maxsize)  # a database counts in 64 bits
-    if kept < 1:
+    limit = min(python_int(keep) or 0, sys.maxsize)  # a database counts in 64 bits
+    if limit < 1:
         raise QueryError(keep, "keep is how many snapshots are kept, at least 1")
     check_progress(progress)
     if read_only and (as_of is not None or salvage):
@@ -267,7 +267,7 @@ def open_calendar(
         if progress is not None and (as_of is None or whole is not None):
             what = "is a database" if whole is None else "is in partitions"
             raise QueryError(shown(folder), f"{what}, which has no progress; that is for a directory")
-        how = Sharing(create and not read_only, sync == "always", kept, follow, timeout, read_only)
+        how = Sharing(create and not read_only, sync == "always", limit, follow, timeout, read_only)
         if whole is not None:
             return _open_divided(make, folder, known, whole, as_of, asked, how), None
         if divided is not None and divided.numbers is not None:
@@ -293,7 +293,7 @@ def open_calendar(
         return open_past(make, where, known, Moment.of(as_of), asked, progress)
     if salvage:
         return open_salvaged(make, where, known, asked, progress)
-    policy = Policy(sync, kept, threads or Threads())
+    policy = Policy(sync, limit, threads or Threads())
     calendar, state, files = recover(make, where, known, policy, asked=asked, create=create, progress=progress)
     try:
         recorder = Recorder(state, files, known)

@@ -220,8 +220,8 @@ def read_history(
         order = (reader.before(since) if since is not None else []) or reader.names.snapshots
         loaded = reader.load(make, known, order)
         records = _until(until or Moment(), reader, loaded.store_id, [loaded.position])
-        found = entries_of(loaded.state, known, records, since, wanted)
-        return History.of(found, loaded.position, time_of(reader.time_at(loaded.position)))
+        entries = entries_of(loaded.state, known, records, since, wanted)
+        return History.of(entries, loaded.position, time_of(reader.time_at(loaded.position)))
 
     return reread(where, progress, read)
 
@@ -234,23 +234,23 @@ class _Ids:
 
     def entries(self, record: Record, noted: Sequence[Change]) -> list[Entry]:
         """Return an entry for each change of a record."""
-        found, time = [], None if record.time is None else time_of(record.time)
+        entries, time = [], None if record.time is None else time_of(record.time)
         for change in noted:
             if isinstance(change, changes.ResourceAdded):
                 self._by_object[id(change.resource)] = change.id, change.resource
-            found.append(Entry(record.position, time, change, *self._of(change)))
-        return found
+            entries.append(Entry(record.position, time, change, *self._of(change)))
+        return entries
 
     def _of(self, change: Any) -> tuple[tuple[Hashable, ...], Hashable]:
         """Return the ids of the resources and of the booking that a change is about."""
         match change:
             case changes.Moved(before, after) | changes.Changed(before, after):
-                found = [before._resource, after._resource]
+                resources = [before._resource, after._resource]
                 booking = after._id
             case changes.Closed(closure) | changes.Reopened(closure):
-                found, booking = [closure.resource], None
+                resources, booking = [closure.resource], None
             case _ if hasattr(change, "event"):
-                found, booking = [change.event._resource], change.event._id
+                resources, booking = [change.event._resource], change.event._id
             case _:
-                found, booking = [change.resource], None
-        return tuple(dict.fromkeys(self._by_object[id(resource)][0] for resource in found)), booking
+                resources, booking = [change.resource], None
+        return tuple(dict.fromkeys(self._by_object[id(resource)][0] for resource in resources)), booking

@@ -322,23 +322,23 @@ class Reader:
             head = self._header(path, data, store_id, first)
             is_told = head is None
             its_first, time = (first, time) if head is None else (head.first, head.time)
-            found = read_frames(data, store_id, its_first, self.secret)
-            records, rest = found.records, len(data) - found.end
-            if rest and not (is_last and found.proof is None):
+            frames = read_frames(data, store_id, its_first, self.secret)
+            records, rest = frames.records, len(data) - frames.end
+            if rest and not (is_last and frames.proof is None):
                 what = f"record {its_first + len(records)} is damaged"
-                proof = "" if found.proof is None else f": a later one, at byte {found.proof}, shows that it was written"
-                if found.proof == found.end:
+                proof = "" if frames.proof is None else f": a later one, at byte {frames.proof}, shows that it was written"
+                if frames.proof == frames.end:
                     proof = ": it bears no seal of this key, or is out of its place"
-                self.on_error(JournalDamagedError(path, what + proof, offset=found.end))
+                self.on_error(JournalDamagedError(path, what + proof, offset=frames.end))
                 is_told = True
-                records = records + frames_after(data, found, store_id, its_first, self.secret)
+                records = records + frames_after(data, frames, store_id, its_first, self.secret)
             for number, (at, length, sequence, _, written) in enumerate(records):
                 if not number % _RECORDS_PER_REPORT:
                     self.report(at)
                 yield _record((sequence, written, path, at, data[at : at + length]))
             if records:
                 position, time = records[-1].sequence, records[-1].time
-            last, size = first, found.end
+            last, size = first, frames.end
             self.advance(len(data))
             grown += len(data)
         self.end = End(last, size, position, time, rest, unfinished, grown)
@@ -408,8 +408,8 @@ def apply(replay: Replay, record: Record) -> None:
     except MemoryError as exc:
         raise _too_large(record) from exc
     except BookcoreError as exc:
-        if (other := other_keys(exc)) is not None:
-            raise JournalError(record.path, other, offset=at) from exc
+        if (reason := other_keys(exc)) is not None:
+            raise JournalError(record.path, reason, offset=at) from exc
         raise JournalDamagedError(record.path, f"a record that does not follow from those before: {exc}", offset=at) from exc
     except Exception as exc:  # the user's classes and keys may fail in any way on data of another's making
         raise JournalDamagedError(record.path, f"a record that cannot be applied ({failure(exc)})", offset=at) from exc
@@ -493,10 +493,10 @@ def reread(
         reader = Reader(where, progress)
         is_last = attempt == _ATTEMPTS
         try:
-            found = read(reader)
+            result = read(reader)
         except (SnapshotError, StoreError):
             if is_last or not reader.has_changed():
                 raise
         else:
-            if is_whole(found) or is_last or not reader.has_changed():
-                return found
+            if is_whole(result) or is_last or not reader.has_changed():
+                return result

@@ -170,8 +170,8 @@ def standing(state: CalendarState, path: str, known: dict[str, type]) -> Iterato
     No other thread changes the calendar meanwhile. Raises: as `Encoder.encode`.
     """
     encoder, every = Encoder(state, path, known), _changes_to(state)
-    while some := list(islice(every, _AT_ONCE)):
-        yield encoder.encode(some)
+    while chunk := list(islice(every, _AT_ONCE)):
+        yield encoder.encode(chunk)
 
 
 def _changes_to(state: CalendarState) -> Iterator[changes.Change]:

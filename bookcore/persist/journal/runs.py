@@ -53,9 +53,9 @@ def load_run(state: CalendarState, records: Sequence[bytes]) -> Sequence[int]:
         if REMOVAL in forms:
             later = _load_mixed(state, records, forms)
             return everything if later is None else later
-        found = columns_of(records)
-        owners = None if found is None else _owners(state, found)
-        return everything if found is None or owners is None else everything[_load(state, found, owners) :]
+        columns = columns_of(records)
+        owners = None if columns is None else _owners(state, columns)
+        return everything if columns is None or owners is None else everything[_load(state, columns, owners) :]
     except LACKING:
         raise
     except Exception:
@@ -83,9 +83,9 @@ def load_rows(state: CalendarState, rows: Sequence[tuple[Any, ...]]) -> int:
         if spans is None:
             return 0
         place_of = {where: place for place, where in enumerate(dict.fromkeys(wheres))}
-        found = Columns(list(numbers), *spans, DictionaryColumn(list(place_of), list(map(place_of.__getitem__, wheres))))
-        owners = _owners(state, found)
-        return 0 if owners is None else _load(state, found, owners)
+        columns = Columns(list(numbers), *spans, DictionaryColumn(list(place_of), list(map(place_of.__getitem__, wheres))))
+        owners = _owners(state, columns)
+        return 0 if owners is None else _load(state, columns, owners)
     except LACKING:
         raise
     except Exception:
@@ -105,36 +105,36 @@ def _settle(state: CalendarState) -> None:
         state.gate.settle()
 
 
-def _owners(state: CalendarState, found: Columns) -> list[ResourceRecord] | None:
+def _owners(state: CalendarState, columns: Columns) -> list[ResourceRecord] | None:
     """Return the records of the resources of bookings; None unless they can be applied at once."""
-    if not _are_new(state, found) or not _in_order(found, state.closed):
+    if not _are_new(state, columns) or not _in_order(columns, state.closed):
         return None
-    state.keys.admit(found.starts[0], found.ends[0])  # one span speaks for all, which are of one type and zone
-    return [state.registry.by_id[where] for where in found.wheres.table]
+    state.keys.admit(columns.starts[0], columns.ends[0])  # one span speaks for all, which are of one type and zone
+    return [state.registry.by_id[where] for where in columns.wheres.table]
 
 
-def _load(state: CalendarState, found: Columns, owners: list[ResourceRecord]) -> int:
+def _load(state: CalendarState, columns: Columns, owners: list[ResourceRecord]) -> int:
     """Apply bookings, and return how many were, from the first on."""
-    if all(record.is_exclusive for record in owners) and _load_into_store(state, found, owners):
-        return len(found.numbers)
-    records = map(owners.__getitem__, found.wheres.places)
-    return state.book_followed(list(zip(records, found.starts, found.ends, found.numbers, strict=True)))
+    if all(record.is_exclusive for record in owners) and _load_into_store(state, columns, owners):
+        return len(columns.numbers)
+    records = map(owners.__getitem__, columns.wheres.places)
+    return state.book_followed(list(zip(records, columns.starts, columns.ends, columns.numbers, strict=True)))
 
 
-def _load_into_store(state: CalendarState, found: Columns, owners: list[ResourceRecord]) -> bool:
+def _load_into_store(state: CalendarState, columns: Columns, owners: list[ResourceRecord]) -> bool:
     """Have the store load bookings; tell whether it did, or if it refused them, nothing."""
-    seqs: Any = range(found.numbers[0], found.numbers[-1] + 1)
-    if len(seqs) > len(found.numbers):  # some are ids of other bookings, or of bookings that are gone
-        seqs = found.numbers
+    seqs: Any = range(columns.numbers[0], columns.numbers[-1] + 1)
+    if len(seqs) > len(columns.numbers):  # some are ids of other bookings, or of bookings that are gone
+        seqs = columns.numbers
     numbers = [record.number for record in owners]
-    places = array("I", map(numbers.__getitem__, found.wheres.places))
-    if not state.load(DictionaryColumn(state.registry.by_number, places), found.starts, found.ends, seqs):
+    places = array("I", map(numbers.__getitem__, columns.wheres.places))
+    if not state.load(DictionaryColumn(state.registry.by_number, places), columns.starts, columns.ends, seqs):
         return False
     try:
         booked: list[Booked] = []
         if state.log.active:
-            records = map(owners.__getitem__, found.wheres.places)
-            rows = zip(found.starts, found.ends, found.numbers, repeat(1))
+            records = map(owners.__getitem__, columns.wheres.places)
+            rows = zip(columns.starts, columns.ends, columns.numbers, repeat(1))
             booked = [Booked(event, number=event._seq) for event in map(state.ledger.made_of, records, rows)]
         state.end_load(booked)
     except BaseException:
@@ -146,24 +146,24 @@ def _load_into_store(state: CalendarState, found: Columns, owners: list[Resource
 def _load_mixed(state: CalendarState, records: Sequence[bytes], forms: bytes) -> list[int] | None:
     """Apply bookings and removals; return the places of the removals that have to be applied after it. None: did nothing."""
     born = [at for at, form in enumerate(forms) if form != REMOVAL]
-    found = columns_of([records[at] for at in born]) if born else None
-    owners = None if found is None else _owners(state, found)
-    if found is None or owners is None or not all(record.is_exclusive for record in owners):
+    columns = columns_of([records[at] for at in born]) if born else None
+    owners = None if columns is None else _owners(state, columns)
+    if columns is None or owners is None or not all(record.is_exclusive for record in owners):
         return None
-    ends = _ends(state, found, {at: records[at] for at, form in enumerate(forms) if form == REMOVAL}, born)
-    if ends is None or not _could_be(state, found, owners, born, ends[0]):
+    ends = _ends(state, columns, {at: records[at] for at, form in enumerate(forms) if form == REMOVAL}, born)
+    if ends is None or not _could_be(state, columns, owners, born, ends[0]):
         return None
     died, later = ends
-    rest = _without(found, died) if died else found
+    rest = _without(columns, died) if died else columns
     if rest.numbers and not _load_into_store(state, rest, owners):
         return None
-    state.number_after(booking=found.numbers[-1])
+    state.number_after(booking=columns.numbers[-1])
     return later
 
 
-def _are_new(state: CalendarState, found: Columns) -> bool:
+def _are_new(state: CalendarState, columns: Columns) -> bool:
     """Tell whether the numbers rise, come after all others, and are no ids of other bookings, here or expired."""
-    numbers, ledger = found.numbers, state.ledger
+    numbers, ledger = columns.numbers, state.ledger
     return (
         ledger.last < numbers[0] and all(map(lt, numbers, numbers[1:]))
         and not (ledger.named and not ledger.numbers.isdisjoint(numbers))
@@ -171,28 +171,28 @@ def _are_new(state: CalendarState, found: Columns) -> bool:
     )  # fmt: skip
 
 
-def _in_order(found: Columns, closed: bool) -> bool:
+def _in_order(columns: Columns, closed: bool) -> bool:
     """Tell whether no booking ends before it starts. O(n), in C."""
-    low, high = _ranks(found)
+    low, high = _ranks(columns)
     return not any(map(lt, high, low)) if closed else all(map(lt, low, high))
 
 
-def _ranks(found: Columns) -> tuple[Sequence[Any], Sequence[Any]]:
+def _ranks(columns: Columns) -> tuple[Sequence[Any], Sequence[Any]]:
     """Return starts and ends, or what is in the same order."""
-    low, high = found.starts, found.ends
+    low, high = columns.starts, columns.ends
     if isinstance(low, DictionaryColumn) and isinstance(high, DictionaryColumn):
         return low.places, high.places
     return low, high
 
 
 def _ends(
-    state: CalendarState, found: Columns, removals: dict[int, bytes], born: Sequence[int]
+    state: CalendarState, columns: Columns, removals: dict[int, bytes], born: Sequence[int]
 ) -> tuple[dict[int, int], list[int]] | None:
     """Return which of the bookings are removed by which record, and the records that remove others, which are there.
 
     None if a record removes none.
     """
-    row_of = dict(zip(found.numbers, range(len(born)), strict=True))
+    row_of = dict(zip(columns.numbers, range(len(born)), strict=True))
     died: dict[int, int] = {}
     others: dict[int, int] = {}
     for at, record in removals.items():
@@ -209,14 +209,14 @@ def _ends(
 
 
 def _could_be(
-    state: CalendarState, found: Columns, owners: list[ResourceRecord], born: Sequence[int], died: dict[int, int]
+    state: CalendarState, columns: Columns, owners: list[ResourceRecord], born: Sequence[int], died: dict[int, int]
 ) -> bool:
     """Tell whether the bookings that are removed again could be there. O(n log n) for the rows of their resources."""
-    wheres = found.wheres.places
-    if any(state.store.overlapping(owners[wheres[row]], found.starts[row], found.ends[row]) for row in died):
+    wheres = columns.wheres.places
+    if any(state.store.overlapping(owners[wheres[row]], columns.starts[row], columns.ends[row]) for row in died):
         return False
     concerned = {wheres[row] for row in died}
-    low, high = _ranks(found)
+    low, high = _ranks(columns)
     never = born[-1] + max(died.values(), default=0) + 1
     rows: defaultdict[int, list[tuple[Any, Any, int, int]]] = defaultdict(list)  # start, end, made by and removed by which
     for row, where in enumerate(wheres):
@@ -237,12 +237,12 @@ def _could_be(
     return True
 
 
-def _without(found: Columns, died: dict[int, int]) -> Columns:
+def _without(columns: Columns, died: dict[int, int]) -> Columns:
     """Return the rows that are not removed."""
-    stays = bytearray(b"\1") * len(found.numbers)
+    stays = bytearray(b"\1") * len(columns.numbers)
     for row in died:
         stays[row] = 0
-    numbers, starts, ends, wheres = found
+    numbers, starts, ends, wheres = columns
 
     def kept(column: Any) -> Any:
         if isinstance(column, DictionaryColumn):

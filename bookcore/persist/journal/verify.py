@@ -90,8 +90,8 @@ class _Look:
         stores = self._stores()
         store_id = stores[max(stores)] if stores else reader.store_of_files()
         whole = [position for position in stores if stores[position] == store_id]
-        for other in stores.keys() - whole:
-            self.report(JournalDamagedError(reader.where.snapshot_path(other), "is a snapshot of another calendar"))
+        for store in stores.keys() - whole:
+            self.report(JournalDamagedError(reader.where.snapshot_path(store), "is a snapshot of another calendar"))
         starts = list(dict.fromkeys(whole[-1:] + whole[:1]))  # as an opening does, then all that is kept
         walks = [self._walk(store_id, start) for start in starts]
         if walks:
@@ -107,17 +107,17 @@ class _Look:
 
     def _stores(self) -> dict[int, bytes]:
         """Return the store of each snapshot whose checksum is right, in order."""
-        reader, found, errors = self.reader, dict[int, bytes](), list[SnapshotError]()
+        reader, ids, errors = self.reader, dict[int, bytes](), list[SnapshotError]()
         for position in reader.names.snapshots:
             try:
-                found[position] = reader.store_in(position)
+                ids[position] = reader.store_in(position)
             except SnapshotError as exc:
                 errors.append(exc)
-        if errors and not found and all(isinstance(exc, SnapshotKeyError) for exc in errors):
+        if errors and not ids and all(isinstance(exc, SnapshotKeyError) for exc in errors):
             raise errors[0]
         for error in errors:
             self.report(error)
-        return found
+        return ids
 
     def _walk(self, store_id: bytes, start: int) -> tuple[int, int, int | None]:
         """Apply all records to a snapshot; return how many can be read, and position and time of the last that follows."""

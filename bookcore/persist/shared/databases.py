@@ -78,8 +78,8 @@ def upgrade(address: str, *, progress: Progress | None = None) -> Upgraded:
         was = _check_there(connection, where)
         made = make_schema(connection, where.name, upgrade=True)
         restored = tuple(map(".".join, made)) if was == VERSION else ()
-        found = _calendars(connection, where, None if where.calendar is None else _meant(connection, where))
-        lacking = [name for name, tables in found if not tables and is_divided(connection, name) is None]
+        calendars = _calendars(connection, where, None if where.calendar is None else _meant(connection, where))
+        lacking = [name for name, tables in calendars if not tables and is_divided(connection, name) is None]
         if where.tables is False or not lacking:
             return Upgraded(was, VERSION, (), restored)
         add_tables(connection, where.name)
@@ -177,11 +177,11 @@ def _calendars(connection: Any, where: Address, names: list[str] | None) -> list
     ask = "SELECT name, tables, format FROM bookcore.calendar WHERE "
     ask += "format <> %(unfinished)s" if names is None else "name = ANY(%(names)s)"
     given = {"names": names, "unfinished": UNFINISHED}
-    found: dict[str, bool] = {}
+    calendars: dict[str, bool] = {}
     for name, tables, version in connection.execute(f"{ask} ORDER BY name", given).fetchall():
         check_version(where.name, version)
-        found[name] = tables
+        calendars[name] = tables
     for name in names or ():
-        if name not in found:
+        if name not in calendars:
             raise JournalError(where.name, f"there is no calendar {name!r} in it; {calendars_there(connection)}")
-    return [(name, found[name]) for name in (found if names is None else names)]
+    return [(name, calendars[name]) for name in (calendars if names is None else names)]

@@ -227,24 +227,24 @@ class DbzeroJournal(SharedJournal):
         """Return a copy. If writing was cut off, commit the copy written first, and bring the other up to it."""
         if self._equal or self._failed:
             return self._copies[0]
-        (good, good_prefix), (other, prefix) = sorted(
+        (good, good_prefix), (behind, prefix) = sorted(
             zip(self._copies, self._prefixes, strict=True), key=lambda each: _reach(each[0]), reverse=True
         )
-        there = len(other.records)
-        if _origin(other) != _origin(good) or (there and other.records[there - 1] != good.records[there - 1]):
+        there = len(behind.records)
+        if _origin(behind) != _origin(good) or (there and behind.records[there - 1] != good.records[there - 1]):
             raise JournalDamagedError(self.name, "its two copies tell of different calendars; move one of them away")
         dbzero.commit(good_prefix)
         for at in range(there, len(good.records), AT_ONCE):
             with dbzero.atomic():
                 for record in good.records[at : at + AT_ONCE]:
-                    other.records.append(record)
+                    behind.records.append(record)
             dbzero.commit(prefix)
-        if [each[0] for each in good.checkpoints] != [each[0] for each in other.checkpoints]:
+        if [each[0] for each in good.checkpoints] != [each[0] for each in behind.checkpoints]:
             with dbzero.atomic():
-                while len(other.checkpoints):
-                    other.checkpoints.pop()
+                while len(behind.checkpoints):
+                    behind.checkpoints.pop()
                 for position, mark, parts in good.checkpoints:
-                    other.checkpoints.append((position, mark, list(parts)))
+                    behind.checkpoints.append((position, mark, list(parts)))
         dbzero.commit(prefix)
         self._equal = True
         return good
@@ -252,7 +252,7 @@ class DbzeroJournal(SharedJournal):
     def _change(self, change: Any) -> None:
         """Change both copies in the same way, one after the other. Once the first has committed, the change is kept."""
         dbzero.commit(self._prefixes[0])  # of nothing: it is refused within a `dbzero.atomic` of the program
-        kept = len(self._copies[0].records)
+        count = len(self._copies[0].records)
         self._equal = False
         for number, (copy, prefix) in enumerate(zip(self._copies, self._prefixes, strict=True)):
             try:
@@ -260,18 +260,18 @@ class DbzeroJournal(SharedJournal):
                     change(copy)
             except RuntimeError as exc:
                 if number:
-                    self._fail(exc, kept)
+                    self._fail(exc, count)
                 self._equal = True  # as before the change
                 raise
             try:
                 dbzero.commit(prefix)
             except RuntimeError as exc:
-                self._fail(exc, kept)
+                self._fail(exc, count)
         self._equal = True
 
-    def _fail(self, exc: Exception, kept: int) -> None:
+    def _fail(self, exc: Exception, count: int) -> None:
         """Accept no more changes, and hide the records of which it is unknown whether the files have them."""
-        self._failed, self._kept = _words(exc), kept
+        self._failed, self._kept = _words(exc), count
         raise UnknownOutcomeError.of_change(self.name, self._failed, "open the calendar anew, and ") from exc
 
     # -- reading -----------------------------------------------------------------------------------

@@ -65,8 +65,8 @@ def read_history(
     start = 0 if since is None else _position(journal, since)
     _, state, place = begin(make, journal, known, max(start, journal.origin.position))
     begun = journal.time_at(place.position)
-    found = entries_of(state, known, Records(journal, place, most, progress), Moment(start), wanted)
-    return History.of(found, place.position, None if begun is None else time_of(begun))
+    entries = entries_of(state, known, Records(journal, place, most, progress), Moment(start), wanted)
+    return History.of(entries, place.position, None if begun is None else time_of(begun))
 
 
 def _position(journal: SharedJournal, moment: Moment) -> int:
@@ -80,11 +80,11 @@ def _position(journal: SharedJournal, moment: Moment) -> int:
     first = journal.origin.position
 
     def time(position: int) -> int:
-        found = journal.time_at(position)
-        return moment.time if found is None else found
+        instant = journal.time_at(position)
+        return moment.time if instant is None else instant
 
-    found = first - 1 + bisect_right(range(first, journal.head().position + 1), moment.time, key=time)
-    if found >= first and journal.time_at(found) is None:
-        reason = f"its records up to {found} are of an older bookcore and tell no times; name a position"
+    reached = first - 1 + bisect_right(range(first, journal.head().position + 1), moment.time, key=time)
+    if reached >= first and journal.time_at(reached) is None:
+        reason = f"its records up to {reached} are of an older bookcore and tell no times; name a position"
         raise JournalPositionError(journal.spot, moment.given, reason)
-    return found
+    return reached

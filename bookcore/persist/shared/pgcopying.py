@@ -98,8 +98,8 @@ def write(
 def _marks(connection: Any, rows: list[str], version: int, lock: str = "") -> list[Any]:
     """Return the names of those calendars that have a format, and the marks that tell them from others of their names."""
     ask = "SELECT name, origin FROM bookcore.calendar WHERE name = ANY(%s) AND format = %s ORDER BY name" + lock
-    found: list[Any] = connection.execute(ask, (rows, version)).fetchall()
-    return found
+    marks: list[Any] = connection.execute(ask, (rows, version)).fetchall()
+    return marks
 
 
 def _unfinished(connection: Any, rows: list[str]) -> list[str]:
@@ -113,10 +113,10 @@ def _is_there(connection: Any, parts: Mapping[Address, CalendarState], position:
              WHERE name = %s AND format = %s"""
     with suppress(JournalDamagedError, SnapshotError):  # also of a source that had classes which this one has not
         for part, state in parts.items():
-            found = connection.ask(ask, (part.row, UNFINISHED))
-            if [each[:2] for each in found] != [(position, part.keeps_tables)]:
+            row = connection.ask(ask, (part.row, UNFINISHED))
+            if [each[:2] for each in row] != [(position, part.keeps_tables)]:
                 return False
-            verify(state, found[0][2])
+            verify(state, row[0][2])
         return True
     return False
 
@@ -147,12 +147,14 @@ def _write_tables(
     connection: Any, parts: Mapping[Address, CalendarState], position: int, known: dict[str, type], progress: Progress
 ) -> int:
     """Write the rows that the tables lack; return how many they had. Raises: `JournalDamagedError` if others come of it."""
-    kept = {part: state for part, state in parts.items() if part.keeps_tables}
-    if not kept:
+    with_tables = {part: state for part, state in parts.items() if part.keeps_tables}
+    if not with_tables:
         progress(1, 1)
         return 0
-    there = {part: sum(_active(connection, part)) for part in kept}
-    wanted = {part: (len(state.registry), len(state.ledger), len(state.closures.by_id)) for part, state in kept.items()}
+    there = {part: sum(_active(connection, part)) for part in with_tables}
+    wanted = {
+        part: (len(state.registry), len(state.ledger), len(state.closures.by_id)) for part, state in with_tables.items()
+    }
     done = before = sum(there.values())
     total = sum(map(sum, wanted.values()))
 
@@ -163,12 +165,12 @@ def _write_tables(
 
     note(0)
     connection.execute(prepare("bookcore"))
-    for part, state in kept.items():
+    for part, state in with_tables.items():
         records = ((position, rows_of(record)) for record in standing(state, part.name, known))
         for command in commands_of(_left(groups_of(records, state.bounds), there[part], note), part.row):
             connection.execute(*command)
-        if (found := _active(connection, part)) != wanted[part]:
-            what = f"its tables have {found} resources, bookings and closures, where {wanted[part]} were written"
+        if (counts := _active(connection, part)) != wanted[part]:
+            what = f"its tables have {counts} resources, bookings and closures, where {wanted[part]} were written"
             raise JournalDamagedError(part.name, f"{what}: leave them to bookcore, and copy again, which begins anew")
     return before
 
@@ -195,8 +197,8 @@ def _finish(connection: Any, where: Address, rows: list[str], timeout: float) ->
 
 def _active(connection: Any, part: Address) -> tuple[int, ...]:
     """Return how many resources, bookings and closures of a calendar are active in the tables."""
-    found: tuple[int, ...] = connection.execute(_ACTIVE, {"row": part.row}).fetchone()
-    return found
+    counts: tuple[int, ...] = connection.execute(_ACTIVE, {"row": part.row}).fetchone()
+    return counts
 
 
 def _left(groups: Iterable[Group], there: int, note: Callable[[int], object]) -> Iterator[Group]:

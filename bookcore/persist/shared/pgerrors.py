@@ -76,7 +76,7 @@ def refusal_of(exc: Any, name: str, calendar: str, resources: Iterable[str]) -> 
     for resource in resources:
         spans = re.findall(rf"=\(-?\d+, {re.escape(f'{calendar}, {resource}, ')}([\[(].*?[\])])\)", detail)
         if len(spans) == 2:  # the new one, and the one that is there
-            new, other = spans
-            why = f"{brief(resource)} is booked in {other}, so not in {new}"
-            return RefereeError(name, calendar, why, resource, new, other)
+            new, active = spans
+            why = f"{brief(resource)} is booked in {active}, so not in {new}"
+            return RefereeError(name, calendar, why, resource, new, active)
     return None

@@ -83,8 +83,8 @@ class Replayed:
             self.found.faults.append(JournalDamagedError(database, what))
 
     def _ask(self, command: str, *values: Any) -> list[Any]:
-        found: list[Any] = self._connection.execute(command, (self._name, *values)).fetchall()
-        return found
+        rows: list[Any] = self._connection.execute(command, (self._name, *values)).fetchall()
+        return rows
 
     def _make_tables(self) -> None:
         for table in reversed(COLUMNS):

@@ -164,7 +164,7 @@ class Address(NamedTuple):
         hosts = parts.netloc[parts.netloc.find("@") + 1 :]
         _check_server(name, hosts, parts.path, parts.fragment or (not parts.path and "@" in parts.query))
         for option in ours:
-            each = [f"{option}={value}" for other, value in given if other == option]
+            each = [f"{option}={value}" for name_given, value in given if name_given == option]
             if len(each) > 1:
                 raise JournalError(name, f"{' and '.join(each)}: say it once")
         if ours.get("calendar") == "":
@@ -186,11 +186,11 @@ def _check_server(name: str, hosts: str, path: str, is_cut: object) -> None:
     if is_cut or "@" in path or "@" in hosts:
         raise JournalError(name, f"where its server ends cannot be told; {_ESCAPES}")
     for host in hosts.split(","):
-        found = re.fullmatch(r"(?:\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]*))?", host, re.ASCII)
-        if found is None:
+        match = re.fullmatch(r"(?:\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]*))?", host, re.ASCII)
+        if match is None:
             raise JournalError(name, f"the port in it is no number; {_ESCAPES}")
-        if found[1] and not 1 <= int(found[1][:9]) <= 65535:
-            raise JournalError(name, f"there is no port {found[1][:9]}: it is a number from 1 to 65535")
+        if match[1] and not 1 <= int(match[1][:9]) <= 65535:
+            raise JournalError(name, f"there is no port {match[1][:9]}: it is a number from 1 to 65535")
 
 
 def _number(name: str, given: dict[str, str], option: str, least: int, most: int) -> int | None:
@@ -205,10 +205,10 @@ def _number(name: str, given: dict[str, str], option: str, least: int, most: int
 
 def version_of(connection: Any) -> int:
     """Return the number of the schema of a database; 0 if there is none."""
-    found = connection.execute("SELECT to_regclass('bookcore.calendar'), to_regclass('bookcore.schema')").fetchone()
-    if found[0] is None:
+    tables = connection.execute("SELECT to_regclass('bookcore.calendar'), to_regclass('bookcore.schema')").fetchone()
+    if tables[0] is None:
         return 0
-    if found[1] is None:
+    if tables[1] is None:
         return 1
     return int(connection.execute("SELECT coalesce(max(version), 0) FROM bookcore.schema").fetchone()[0])
 

@@ -276,11 +276,11 @@ class PostgresJournal(SharedJournal):
         ask = """SELECT format, bounds, tables,
                      (SELECT coalesce(min(position), 0)::bigint FROM bookcore.change WHERE calendar = name), origin::bigint
                  FROM bookcore.calendar WHERE name = %s"""
-        found = connection.execute(ask, (self.row,)).fetchone()
-        if found is None:
+        row = connection.execute(ask, (self.row,)).fetchone()
+        if row is None:
             there = calendars_there(connection)
             raise JournalError(self.name, f"there is no calendar {self.row!r} in it ({there}){NONE_MADE}")
-        version, bounds, tables, *first = found
+        version, bounds, tables, *first = row
         check_version(self.name, version)
         if self._wants_tables not in (None, tables) and not self._where.is_directory:
             way = "`bookcore db upgrade` adds them" if self._wants_tables else "leave tables=no out of the address"
@@ -358,10 +358,10 @@ class PostgresJournal(SharedJournal):
                      (SELECT mark::bigint FROM bookcore.change WHERE calendar = name AND position = %s), pg_is_in_recovery()
                  FROM bookcore.calendar WHERE name = %s"""
         with self._to_read("cannot be read") as reader:
-            found = reader.execute(ask, (place.position, self.row)).fetchone()
-        if found is None:
+            row = reader.execute(ask, (place.position, self.row)).fetchone()
+        if row is None:
             return False
-        bounds, origin, first, mark, follows = found
+        bounds, origin, first, mark, follows = row
         is_same = (bounds, first, origin) == (self.bounds, *self.origin)
         return is_same and mark != place.mark and not (mark is None and follows)
 
@@ -394,8 +394,8 @@ class PostgresJournal(SharedJournal):
         try:
             if not self._listening.acquire(timeout=max(0.0, timeout)):
                 return has_come()
-            kept = self._connections.get("listener")
-            if (kept is None or not kept.listens) and has_come():
+            listener_before = self._connections.get("listener")
+            if (listener_before is None or not listener_before.listens) and has_come():
                 return True
             with self.translated("cannot be read"), self._listener() as listener:
                 if not listener.listens and not listener.execute("SELECT pg_is_in_recovery()").fetchone()[0]:
@@ -452,15 +452,15 @@ class PostgresJournal(SharedJournal):
             writer, begun = self._connected("writer") if self.joint is None else self._writing(), self.machine_clock()
             with writer.with_more_time(pgconnection.CANCELLING):  # so that the server itself says that the lock was taken
                 cursor = writer.execute(_LOCK, asked)
-            found = cursor.set_result(-2).fetchone()
+            row = cursor.set_result(-2).fetchone()
             rows = cursor.set_result(-1).fetchall()
             if found is not None:
                 self._tables = found[3]  # they may have been added meanwhile
                 self._prepare_tables(writer)
         if found is None:
             raise self._gone()
-        self._head = Place(*found[:2])
-        self._compare_clocks(begun, found[2])
+        self._head = Place(*row[:2])
+        self._compare_clocks(begun, row[2])
         return records_after(self.spot, place, rows)
 
     def _compare_clocks(self, begun: float, there: float) -> None:

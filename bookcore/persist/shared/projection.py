@@ -189,8 +189,8 @@ def _statement_for(row: Any, position: int, place: int, closed: bool) -> tuple[s
     """Return the statement for a row of a record, and the row for it."""
     match row:
         case (Kind.BOOKED, where, number, held, until, _, *facts):
-            found = _event(facts, closed) | {"number": number, "held": held, "until": as_json(until)}
-            return "booked", found | {"resource": id_text(where)}
+            columns = _event(facts, closed) | {"number": number, "held": held, "until": as_json(until)}
+            return "booked", columns | {"resource": id_text(where)}
         case (Kind.RELEASED, id, *_):
             return "released", {"id": id_text(id)}
         case (Kind.CONFIRMED, id, _):
@@ -209,9 +209,9 @@ def _statement_for(row: Any, position: int, place: int, closed: bool) -> tuple[s
         case (Kind.RESOURCE_ADDED, id, capacity, before, after, labels, name, attributes):
             if name == CODEC:
                 name, attributes = type(attributes).__qualname__, None
-            found = {"id": id_text(id), "class": _class(name), "capacity": _number(capacity), "fields": as_json(attributes)}
-            found |= {"before": as_json(before), "after": as_json(after), "labels": list(map(id_text, labels))}
-            return "added", found | {"position": position, "place": place}
+            columns = {"id": id_text(id), "class": _class(name), "fields": as_json(attributes)}
+            columns |= {"capacity": _number(capacity), "before": as_json(before), "after": as_json(after), "labels": list(map(id_text, labels))}
+            return "added", columns | {"position": position, "place": place}
         case (Kind.RESOURCE_REMOVED, id):
             return "removed", {"id": id_text(id)}
         case (Kind.HOURS_SET, id, hours):
@@ -226,8 +226,8 @@ def _statement_for(row: Any, position: int, place: int, closed: bool) -> tuple[s
 def _event(facts: list[Any], closed: bool) -> dict[str, Any]:
     """Return the columns of a booking in a row of a record."""
     name, id, start, end, quantity, fields = facts
-    found = {"id": id_text(id), "class": _class(name or "BookingEvent"), "quantity": _number(quantity)}
-    return found | {"fields": as_json(fields)} | range_of(start, end, closed)
+    columns = {"id": id_text(id), "class": _class(name or "BookingEvent"), "quantity": _number(quantity)}
+    return columns | {"fields": as_json(fields)} | range_of(start, end, closed)
 
 
 def _class(name: str) -> str:

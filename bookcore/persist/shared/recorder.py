@@ -122,14 +122,14 @@ class SharedRecorder:
                 self._certain = self.position
             return
         noted: Any = [(change, log.subscribers) for change in log.pending]
-        kept: Any = log.changes
+        of_block: Any = log.changes
         grown = self.grown + sum(map(len, records))
         none: list[Change] = []
         begun = monotonic()
         place = self.journal.append(self.place, records, locked=not self.hoping)
         # No call comes between the commit and the end of this method. If Ctrl-C comes before, or there is not enough memory,
         # the changes are undone here, and read as a record of others.
-        kept[:0] = noted
+        of_block[:0] = noted
         self.place = place
         self.has_taken = True
         self._certain = place.position

@@ -168,11 +168,11 @@ class _Difference:
 
     def _is_same_closure(self, number: int) -> bool:
         """Tell whether a closure is the same in both, and lists bookings that are not touched, or gone in both."""
-        one, other = self._state.closures.by_id[number], self._fresh.closures.by_id.get(number)
-        if other is None:
+        here, there = self._state.closures.by_id[number], self._fresh.closures.by_id.get(number)
+        if there is None:
             return False
-        facts = _closure(self._state, one), _closure(self._fresh, other)
-        active = {event._seq for event in one.overlapping if self._state.ledger.owns(event)}
+        facts = _closure(self._state, here), _closure(self._fresh, there)
+        active = {event._seq for event in here.overlapping if self._state.ledger.owns(event)}
         return facts[0][0] in self._stays and active <= self._untouched and not _differing([(number, *facts)])
 
     # -- what the other calendar has not -----------------------------------------------------------
@@ -295,20 +295,20 @@ def _closure(state: CalendarState, closure: Closure) -> tuple[Any, ...]:
     return state.record_of_resource(closure.resource).id, closure.start, closure.end, closure.reason, listed
 
 
-def _is_exact(one: Any, other: Any) -> bool:
+def _is_exact(here: Any, there: Any) -> bool:
     """Tell whether two keys that are equal are so in type and representation, as far as that can be told at once. O(1)."""
-    cls = type(one)
-    if cls is datetime and type(other) is datetime:
-        return bool(one.fold == other.fold) and one.tzinfo is other.tzinfo
-    return cls is type(other) and cls in _PLAIN
+    cls = type(here)
+    if cls is datetime and type(there) is datetime:
+        return bool(here.fold == there.fold) and here.tzinfo is there.tzinfo
+    return cls is type(there) and cls in _PLAIN
 
 
 def _differing(compared: Iterable[_Compared]) -> set[Any]:
     """Return the names of those that differ in a value, a type or a representation. O(n + differing x log n)."""
-    left, found = iter(compared), set[Any]()
-    while some := list(islice(left, _AT_ONCE)):
-        found |= _differing_of(some)
-    return found
+    left, numbers = iter(compared), set[Any]()
+    while chunk := list(islice(left, _AT_ONCE)):
+        numbers |= _differing_of(chunk)
+    return numbers
 
 
 def _differing_of(compared: list[_Compared]) -> set[Any]:

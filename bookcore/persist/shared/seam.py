@@ -145,7 +145,7 @@ def records_after(name: str, place: Place, rows: Sequence[tuple[int, int, bytes,
     if not rows or rows[0][:2] != place:
         what = f"its record {place.position} is not the one that was read before; open the calendar anew"
         raise JournalReplacedError(name, what)
-    found: list[Stored] = []
+    records: list[Stored] = []
     for position, mark, record, time in rows[1:]:
         follows = place.position + 1 == position and type(record) is bytes and crc32(record, place.mark) == mark  # `after`
         if not follows or type(time) not in _TIMES:

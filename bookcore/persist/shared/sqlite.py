@@ -168,8 +168,8 @@ class SqliteJournal(SharedJournal):
         try:
             if not self._is_made(connection, create):  # perhaps another process has made them meanwhile
                 self._make(connection, begin)
-            elif (found := self._format(connection)) < VERSION:
-                self.was_format = found
+            elif (version := self._format(connection)) < VERSION:
+                self.was_format = version
                 connection.execute("ALTER TABLE change ADD COLUMN time INTEGER")
                 connection.execute(f"PRAGMA user_version = {VERSION}")
             elif not begin.if_new:
@@ -214,10 +214,10 @@ class SqliteJournal(SharedJournal):
 
     def _read_origin(self, connection: sqlite3.Connection) -> tuple[str, Place]:
         """Return the bounds, and the origin, both checked: SQLite takes any value in any column."""
-        found = connection.execute(_ORIGIN).fetchone()
-        if found is None or found[0] not in get_args(Bounds) or not all(type(number) is int for number in found[1:]):
+        row = connection.execute(_ORIGIN).fetchone()
+        if row is None or row[0] not in get_args(Bounds) or not all(type(number) is int for number in row[1:]):
             raise JournalDamagedError(self.name, "its table calendar is damaged or empty; bring back a backup")
-        return found[0], Place(*found[1:])
+        return row[0], Place(*row[1:])
 
     def _format(self, connection: sqlite3.Connection) -> int:
         return int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -287,10 +287,10 @@ class SqliteJournal(SharedJournal):
 
     def head(self) -> Place:
         with self._to_read("cannot be read") as reader:
-            found = reader.execute("SELECT position, mark FROM change ORDER BY position DESC LIMIT 1").fetchone()
-        if found is None:
+            row = reader.execute("SELECT position, mark FROM change ORDER BY position DESC LIMIT 1").fetchone()
+        if row is None:
             raise JournalReplacedError(self.name, "its records are gone; bring back a backup, and open the calendar anew")
-        return Place(*found)
+        return Place(*row)
 
     def time_row(self, position: int) -> Any:
         with self._to_read("cannot be read") as reader:

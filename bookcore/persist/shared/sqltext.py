@@ -168,10 +168,10 @@ def range_of(start: Any, end: Any, closed: bool) -> dict[str, Any]:
     if low is _NONE or high is _NONE or (low and high and low[0] != high[0]):
         return {"span": [as_json(start), as_json(end)]}
     (column, first), (_, last) = low or (high[0], ""), high or (low[0], "")
-    found: dict[str, Any] = {column: f"{'[' if low else '('}{first},{last}{']' if closed and high else ')'}"}
+    columns: dict[str, Any] = {column: f"{'[' if low else '('}{first},{last}{']' if closed and high else ')'}"}
     if column == "keys":
-        found["span"] = [as_json(start), as_json(end)]
-    return found
+        columns["span"] = [as_json(start), as_json(end)]
+    return columns
 
 
 _NONE: Any = ()

@@ -279,8 +279,8 @@ class SharedGate(Gate):
             waiting.remove(group[0])
         with suppress(IndexError):  # the thread of one has stopped waiting
             for _ in range(0 if group[0].alone else min(len(waiting), TOGETHER - 1)):
-                other = waiting.popleft()
-                (waiting if other.alone else group).append(other)
+                command = waiting.popleft()
+                (waiting if command.alone else group).append(command)
 
     def _settle(self, group: list[_Asked], exc: BaseException) -> None:
         """Give each command of a group an answer after an exception, or have its own thread decide it anew.
@@ -340,13 +340,13 @@ class SharedGate(Gate):
     def _locked(self, until: float, command: Callable[[], None]) -> None:
         """Call a command that begins a block, until whose end no other process appends."""
         recorder = self._recorder
-        kept = False
+        is_kept = False
         try:
             self.wait_for_blocks(until)
             super().run(self._decide_and_keep, recorder.lock(until), command)
-            kept = True
+            is_kept = True
         finally:
-            if not kept:
+            if not is_kept:
                 self._unlock()
 
     def _decide_and_keep(self, news: Any, command: Callable[[], None]) -> None:

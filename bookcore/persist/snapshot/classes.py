@@ -48,10 +48,10 @@ class ClassNames:
             return place
         name = cls if cls is CODEC else name_of(cls)
         if name in self._classes:
-            other = self._classes[name]
+            known = self._classes[name]
             raise SnapshotTypeError(
                 self._path,
-                f"two classes have the name {name} ({other.__module__} and {cls.__module__}); rename one of them",
+                f"two classes have the name {name} ({known.__module__} and {cls.__module__}); rename one of them",
                 [name],
             )
         self._classes[name] = cls

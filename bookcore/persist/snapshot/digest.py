@@ -27,12 +27,12 @@ def digest(calendar: CalendarState) -> str:
         state.tags = Tags([label for _, _, label in tags], [members for members, _, _ in tags])
         with apart():  # whether equal values are one object depends on their origin: a literal, or records
             sections = encode_state(state)
-    found = blake2b(digest_size=32, person=b"bookcore.digest")
+    hashed = blake2b(digest_size=32, person=b"bookcore.digest")
     for section in sections:
         for column in section:
-            found.update(len(column).to_bytes(8, "little"))
-            found.update(column)
-    return found.hexdigest()
+            hashed.update(len(column).to_bytes(8, "little"))
+            hashed.update(column)
+    return hashed.hexdigest()
 
 
 def _list_apart(state: State) -> None:

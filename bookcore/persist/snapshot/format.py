@@ -274,11 +274,11 @@ def _read_back(fs: FileSystem, path: str, parts: Iterable[bytes]) -> None:
         for part in parts:
             at = 0
             while at < len(part):
-                found = fs.read(fd, len(part) - at)
+                data = fs.read(fd, len(part) - at)
                 # bytes are compared in C, but a memoryview item by item
-                if not found or not part.startswith(found, at):
+                if not data or not part.startswith(data, at):
                     raise OSError("the file does not read back as it was written")
-                at += len(found)
+                at += len(data)
         if fs.read(fd, 1):
             raise OSError("more reads back than was written")
     finally:

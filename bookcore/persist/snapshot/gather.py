@@ -128,8 +128,8 @@ def gather(calendar: CalendarState, path: object, rows: Rows | None = None, *, n
     place_by_seq = {seq: place for place, seq in enumerate(seqs)} if until or closures else {}
     state.holds = Holds([place_by_seq[seq] for seq, _ in until], [deadline for _, deadline in until])
     state.expired = Expired([id for id, _ in copies.expired], [deadline for _, deadline in copies.expired])
-    state.closures, gone = _closures(closures, records, copies.active, place_by_seq)
-    state.released = _released(gone, records, classes)
+    state.closures, released = _closures(closures, records, copies.active, place_by_seq)
+    state.released = _released(released, records, classes)
     state.classes = classes.names()
     return state
 
@@ -147,9 +147,9 @@ def _closures(
     closures: list[Closure], records: list[ResourceRecord], active: dict[int, Any], place_by_seq: dict[int, int]
 ) -> tuple[Closures, _Gone]:
     """Return the closures, and the bookings they list that are active no more."""
-    gone: _Gone = []
+    released: _Gone = []
     if not closures:
-        return Closures(), gone
+        return Closures(), released
     places: dict[int, int] = {}
 
     def place_of(event: BookingEvent, closure: Closure) -> int:
@@ -158,27 +158,27 @@ def _closures(
             return place_by_seq[seq]
         place = places.get(id(event))
         if place is None:
-            place = places[id(event)] = len(place_by_seq) + len(gone)
-            gone.append((event, closure.resource))
+            place = places[id(event)] = len(place_by_seq) + len(released)
+            released.append((event, closure.resource))
         return place
 
     keys = [closure.start for closure in closures] + [closure.end for closure in closures]
-    found = Closures(
+    columns = Closures(
         [closure.id for closure in closures],
         places_in([record.resource for record in records], map(attrgetter("resource"), closures)),
         KeyColumn(keys),
         [closure.reason for closure in closures],
         [[place_of(event, closure) for event in closure.overlapping] for closure in closures],
     )
-    return found, gone
+    return columns, released
 
 
-def _released(gone: _Gone, records: list[ResourceRecord], classes: ClassNames) -> Bookings:
-    events = [event for event, _ in gone]
+def _released(released: _Gone, records: list[ResourceRecord], classes: ClassNames) -> Bookings:
+    events = [event for event, _ in released]
     return Bookings(
         [event._id for event in events],
         [classes.place(type(event)) for event in events],
-        places_in([record.resource for record in records], [resource for _, resource in gone]) if gone else [],
+        places_in([record.resource for record in records], [resource for _, resource in released]) if released else [],
         KeyColumn([event._start for event in events] + [event._end for event in events]),
         [event._quantity for event in events],
         [by_text(event.fields) for event in events],
@@ -219,9 +219,9 @@ def _resources(
         kinds, attributes = [classes.place(Resource)] * len(ids), [None] * len(ids)
         return Resources(ids, kinds, capacities, before, after, attributes)
     for record in records:
-        cls, found = _description(record, path, key)
+        cls, attributes_found = _description(record, path, key)
         kinds.append(classes.place(cls))
-        attributes.append(found)
+        attributes.append(attributes_found)
     return Resources(ids, kinds, capacities, before, after, attributes)
 
 
@@ -280,15 +280,15 @@ def _check_carried(cls: type, path: object) -> None:
 
 def _attributes(resource: Resource, record: _Registered) -> dict[str, Any] | None:
     """Return what of a resource's attributes its record does not say."""
-    found: Any = object.__getstate__(resource)
-    in_dict, in_slots = found if type(found) is tuple else (found, None)
-    found = {**(in_dict or {}), **(in_slots or {})}
+    attributes: Any = object.__getstate__(resource)
+    in_dict, in_slots = attributes if type(attributes) is tuple else (attributes, None)
+    attributes = {**(in_dict or {}), **(in_slots or {})}
     for name in OWN:
-        found.pop(name, None)
+        attributes.pop(name, None)
     for name in _FACTS:
-        if found.get(name, _MISSING) is getattr(record, name):
-            del found[name]
-    return by_text(found)
+        if attributes.get(name, _MISSING) is getattr(record, name):
+            del attributes[name]
+    return by_text(attributes)
 
 
 def by_text(values: Mapping[Any, Any]) -> dict[str, Any] | None:
@@ -322,10 +322,10 @@ def _copied(store: Any, records: list[ResourceRecord]) -> _Columns:
         if columns is not None:
             edges, seqs = columns
             return _Columns(edges, seqs, None)
-    found = [store.overlapping(record, None, None) if record.active_count else () for record in records]
-    rows = list(chain.from_iterable(found))
+    rows_of = [store.overlapping(record, None, None) if record.active_count else () for record in records]
+    rows = list(chain.from_iterable(rows_of))
     numbers, quantities = (list(map(itemgetter(at), rows)) for at in (2, 3))
-    return _Columns([[key for row in own for key in row[:2]] for own in found], numbers, quantities)
+    return _Columns([[key for row in own for key in row[:2]] for own in rows_of], numbers, quantities)
 
 
 def _in_order(seqs: Sequence[int]) -> tuple[list[int], list[int]]:

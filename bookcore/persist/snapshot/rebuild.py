@@ -258,23 +258,23 @@ def _kept(
     """Return the events that the ledger has to keep, by number: they carry more than their rows, or other keys."""
     rows = state.bookings
     count, keys = len(rows.ids), rows.keys
-    found = {kind: classes[state.classes[kind]] for kind in _distinct(rows.kinds)}
-    own_class = set(found.values()) != {BookingEvent}
+    classes_of = {kind: classes[state.classes[kind]] for kind in _distinct(rows.kinds)}
+    own_class = set(classes_of.values()) != {BookingEvent}
     # keys with a zone come back in it, and the index holds them in UTC
     # without a table, keys hardly repeat, and `_spans` takes only keys that are their own index form
     as_given = keys.table is None or (keys.normals is not None and not any(map(is_not, keys.normals, keys.table)))
     if as_given and not own_class and rows.bare:
         return {}
-    kept: dict[int, BookingEvent] = {}
+    events: dict[int, BookingEvent] = {}
     makers = _event_makers(state, rows.kinds, classes)
     for at, (seq, kind) in enumerate(zip(seqs, rows.kinds, strict=True)):
-        if not as_given or rows.fields[at] or found[kind] is not BookingEvent:
+        if not as_given or rows.fields[at] or classes_of[kind] is not BookingEvent:
             start, end = keys.values[at], keys.values[count + at]
             resource = resources[rows.resources[at]]
             event = makers[kind](resource, start, end, rows.ids[at], rows.quantities[at], rows.fields[at])
             event._seq, event._home = seq, calendar.ledger
-            kept[seq] = event
-    return kept
+            events[seq] = event
+    return events
 
 
 def _load_in_one_piece(
@@ -296,8 +296,8 @@ def _load_in_one_piece(
     if spans is None:
         return False
     records = DictionaryColumn(by_place, rows.resources)
-    kept = _kept(calendar, state, seqs, resources, classes)
-    loaded = calendar.load(records, *spans, seqs, None if are_numbers(rows.ids, seqs) else rows.ids, kept)
+    events = _kept(calendar, state, seqs, resources, classes)
+    loaded = calendar.load(records, *spans, seqs, None if are_numbers(rows.ids, seqs) else rows.ids, events)
     calendar.end_load()
     return loaded
 

@@ -144,8 +144,8 @@ def _load_ranked(
 def take_numbers(seqs: Sequence[int], rows: Sequence[int]) -> array[int]:
     """Return the numbers at some positions; *seqs* is often a range, or *rows*, which is faster."""
     if isinstance(rows, range):
-        found = seqs[rows.start : rows.stop]
-        return widened(found) if isinstance(found, array) else array("q", iter(found))
+        numbers = seqs[rows.start : rows.stop]
+        return widened(numbers) if isinstance(numbers, array) else array("q", iter(numbers))
     if isinstance(seqs, range) and seqs.step == 1 and isinstance(rows, array):
         return widened(rows, seqs.start)
     return array("q", take(seqs, rows))

@@ -245,9 +245,9 @@ class PartitionedCalendar:
         part = self._part(number, key)
         if number is None or plain_text(if_exists) not in ("raise", "return"):
             return part.calendar.add_resource(resource, **options)
-        for other in self.parts:
-            known = other.state.registry.find(resource)
-            if other is not part and known is not None and known.resource is resource:
+        for holder in self.parts:
+            known = holder.state.registry.find(resource)
+            if holder is not part and known is not None and known.resource is resource:
                 raise DuplicateResourceError(resource, known.id)
         if self._block() is not None and part.state.registry.with_id(key) is not None:  # else memory may be behind
             return self._writable(part).calendar.add_resource(resource, **options)
@@ -386,7 +386,7 @@ class PartitionedCalendar:
         if not rows or not all(is_a(event, BookingEvent) for event in rows):
             return int(self.parts[0].calendar.load(rows))
         groups = self._grouped(rows, lambda event: event._resource)
-        named = [(event._id, part) for part, some in groups for event in some if event._id is not None]
+        named = [(event._id, part) for part, events_of_part in groups for event in events_of_part if event._id is not None]
         for id, part in named:
             self._check_id(id, part)
         ledgers = [part.state.ledger for part in self.parts]
@@ -397,7 +397,7 @@ class PartitionedCalendar:
             for id, part in taken:
                 self._refuse_elsewhere(id, part)
         with self._joint([part for part, _ in groups]):
-            return sum(part.calendar.load(some) for part, some in groups)
+            return sum(part.calendar.load(events_of_part) for part, events_of_part in groups)
 
     def _grouped(self, items: Iterable[Any], resource_of: Callable[[Any], Any]) -> list[tuple[Part, list[Any]]]:
         """Return items by partition, in ascending order."""
@@ -469,10 +469,10 @@ class PartitionedCalendar:
         ], order)  # fmt: skip
         before: Any = None
         while True:
-            found = chosen(candidates, strategy, start, end, quantity)
-            if found is None:
+            choice = chosen(candidates, strategy, start, end, quantity)
+            if choice is None:
                 raise none_available(self.parts, terms, start, end, quantity, self._place_of)
-            part, record = self._writable(found.part), found.record
+            part, record = self._writable(choice.part), choice.record
             try:
                 return self._named(id, part, partial(part.calendar.book, record.resource, start, end, **options))
             except ConflictError:
@@ -545,8 +545,8 @@ class PartitionedCalendar:
         All are read in the call, as by a calendar that is not divided, whatever is taken of them.
         """
         if resource is not None:
-            found: Iterator[Any] = self._of_resource(resource).calendar.bookings(resource, start, end)
-            return found
+            events: Iterator[Any] = self._of_resource(resource).calendar.bookings(resource, start, end)
+            return events
         return by_start(part.calendar.bookings(None, start, end) for part in self.parts)
 
     def get(self, booking_id: Hashable) -> Any:
@@ -648,8 +648,8 @@ class PartitionedCalendar:
             way = "ask for `gaps` of each, and take what they have in common"
             raise QueryError(given, f"are in {len(groups)} partitions, and common_gaps is of one: {way}")
         part = groups[0][0] if groups else self.parts[0]
-        found: Iterator[tuple[Any, Any]] = part.calendar.common_gaps(given, start, end, at_least=at_least, quorum=quorum)
-        return found
+        gaps: Iterator[tuple[Any, Any]] = part.calendar.common_gaps(given, start, end, at_least=at_least, quorum=quorum)
+        return gaps
 
     # -- closures, hours ---------------------------------------------------------------------------
 
@@ -700,8 +700,8 @@ class PartitionedCalendar:
     def closures(self, resource: Any = None) -> tuple[Closure, ...]:
         """See `Calendar.closures`; those of all partitions in the order of these, then in the order they were made."""
         if resource is not None:
-            found: tuple[Closure, ...] = self._of_resource(resource).calendar.closures(resource)
-            return found
+            closures: tuple[Closure, ...] = self._of_resource(resource).calendar.closures(resource)
+            return closures
         return tuple(closure for part in self.parts for closure in part.calendar.closures())
 
     # -- blocks ------------------------------------------------------------------------------------
@@ -719,7 +719,7 @@ class PartitionedCalendar:
         """
         if resources:
             groups = self._grouped(resources, lambda resource: resource)
-            given = [(part.state.registry, each) for part, some in groups for each in some]
+            given = [(part.state.registry, each) for part, resources_of_part in groups for each in resources_of_part]
             if self._block() is None and any(registry.find(each) is None for registry, each in given):
                 self.catch_up()  # memory may be behind
             for registry, each in given:
@@ -815,12 +815,12 @@ class PartitionedCalendar:
             return part.calendar.history(what)
         own = self._number_of(what)
         for part in sorted(self.parts, key=lambda each: each.number != own):
-            found = part.calendar.history(what)
-            if found or part.state.registry.find(what) is not None:
-                return found
+            entries = part.calendar.history(what)
+            if entries or part.state.registry.find(what) is not None:
+                return entries
         if not self._is_whole:
             raise PartitionNotHeldError(self.name, what, self._not_held, self.held)
-        return found
+        return entries
 
     def _tell_all(self, name: str) -> None:
         """Call a method of the directory and of each partition."""

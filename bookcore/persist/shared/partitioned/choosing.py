@@ -16,27 +16,27 @@ from bookcore.query.choice import SHOWN, Choice
 def chosen(candidates: PartitionedSelection, strategy: Any, start: Any, end: Any, quantity: int) -> Found | None:
     """Return what a strategy takes of the candidates; None if there are none."""
     name = None if callable(strategy) else plain_text(strategy)
-    found = candidates.found(1 if name == "first" else None)
-    if not found or name == "first":
-        return found[0] if found else None
+    available = candidates.found(1 if name == "first" else None)
+    if not available or name == "first":
+        return available[0] if available else None
     if name == "least_used":
-        return min(found, key=lambda each: each.record.active_count)
+        return min(available, key=lambda each: each.record.active_count)
     if name == "best_fit":
-        return _tightest(found, start, end, quantity)
+        return _tightest(available, start, end, quantity)
     with blaming(lambda exc: QueryError(strategy, f"the strategy raised {type(exc).__name__}"), BookcoreError):
-        picked = strategy([each.record.resource for each in found])
-    for each in found:
+        picked = strategy([each.record.resource for each in available])
+    for each in available:
         if each.part.state.registry.find(picked) is each.record:
             return each
     raise QueryError(picked, "was returned by the strategy and is none of the candidates")
 
 
-def _tightest(found: list[Found], start: Any, end: Any, quantity: int) -> Found:
+def _tightest(available: list[Found], start: Any, end: Any, quantity: int) -> Found:
     def size(each: Found) -> Any:
         state = each.part.state
         return state.gate.ask(False, gap_size, state.rules, each.record, *state.keys.admit(start, end), quantity)
 
-    best, *others = [(each, size(each)) for each in found]
+    best, *others = [(each, size(each)) for each in available]
     for other in others:
         if is_smaller(other[1], best[1]):
             best = other

@@ -54,11 +54,11 @@ def put_together(
 ) -> CalendarState:
     """Return one state of several, whose resources are in this order."""
     place_of = {id: place for place, id in enumerate(order)}
-    found: list[list[Any]] = [[], [], [], []]  # resources, bookings, capacities, closures
+    stages: list[list[Any]] = [[], [], [], []]  # resources, bookings, capacities, closures
     for state in states:
         for row in _rows(state, path, known):
-            found[_STAGES[row[0]]].append(row)
-    resources, bookings, capacities, closures = found
+            stages[_STAGES[row[0]]].append(row)
+    resources, bookings, capacities, closures = stages
     bookings.sort(key=lambda row: row[2])  # by their numbers, which are different in all partitions
     resources.sort(key=lambda row: (place_of[row[1]], row[0] != Kind.RESOURCE_ADDED))
     closures.sort(key=lambda row: row[1])
@@ -94,8 +94,8 @@ def _rows(state: CalendarState, path: str, known: dict[str, type]) -> Iterator[A
 def _made_of(make: Make[CalendarState], like: CalendarState, rows: Iterable[Any], known: dict[str, type]) -> CalendarState:
     _, state = make(like.bounds, like.event_type)
     replay, left = Replay(state, known), iter(rows)
-    while some := list(islice(left, AT_ONCE)):
-        state.gate.run(replay.apply, encode_column(some))
+    while chunk := list(islice(left, AT_ONCE)):
+        state.gate.run(replay.apply, encode_column(chunk))
     return state
 
 
@@ -129,7 +129,7 @@ def _claim_all(divided: str, states: Iterable[CalendarState], connection: Any) -
 def _claim(connection: Any, divided: str, number: int, state: CalendarState) -> None:
     """Note the ids of all bookings of a partition, which were not given by it as it is now."""
     ids = (state.ledger.id_of(seq) for seq in state.ledger.owners)
-    while some := list(islice(ids, AT_ONCE)):
+    while chunk := list(islice(ids, AT_ONCE)):
         claims = Claims()
-        claims.taken.extend((number, key_of(id)) for id in some)
+        claims.taken.extend((number, key_of(id)) for id in chunk)
         connection.execute(*claims.command(divided, few=0))

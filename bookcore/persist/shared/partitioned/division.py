@@ -89,26 +89,26 @@ def agree(connection: Any, where: Address, create: bool) -> None:
 
     With *create*, note the number for a new calendar, in a transaction of the caller.
     """
-    found = _division(connection, where.row)
-    if create and found is None:
+    division = _division(connection, where.row)
+    if create and division is None:
         _check_name(connection, where)
     if where.partitions is None:
-        if found is not None:
-            whole, partitions = found
+        if division is not None:
+            whole, partitions = division
             way = f"say calendar={whole}&partitions={partitions} in the address, and &partition=0, ... to read one alone"
             raise JournalError(where.name, f"its calendar {whole!r} is divided into {partitions} partitions; {way}")
         return
     name = where.whole
-    if found is None and create and where.is_directory:
+    if division is None and create and where.is_directory:
         _divide(connection, where, name)
-        found = _division(connection, name)
-    if found is None:
+        division = _division(connection, name)
+    if division is None:
         if connection.execute(_NAMED, (name,)).fetchone() is not None:
             way = "leave partitions out of the address; `bookcore copy` takes it into some under another name"
             raise JournalError(where.name, f"its calendar {name!r} is not divided: {way}")
         raise JournalError(where.name, f"there is no calendar {name!r} in partitions in it, and create is false")
-    if found != (name, where.partitions):
-        what = f"its calendar {found[0]!r} is divided into {found[1]} partitions, not {where.partitions}"
+    if division != (name, where.partitions):
+        what = f"its calendar {division[0]!r} is divided into {division[1]} partitions, not {where.partitions}"
         raise JournalError(where.name, f"{what}; `bookcore copy` takes it to another number of them, under another name")
     if where.partition is not None and where.partition >= where.partitions:
         raise JournalError(where.name, f"there is no partition {where.partition}: they are 0 to {where.partitions - 1}")
@@ -129,16 +129,16 @@ def _check_name(connection: Any, where: Address) -> None:
 
 def is_divided(connection: Any, name: str) -> int | None:
     """Return the number of partitions of the calendar of this name; None if it is not divided, or is a partition."""
-    found = _division(connection, name)
-    return found[1] if found is not None and found[0] == name else None
+    division = _division(connection, name)
+    return division[1] if division is not None and division[0] == name else None
 
 
 def _division(connection: Any, name: str) -> tuple[str, int] | None:
     """Return the divided calendar to which a name belongs, and its number of partitions; None for any other calendar."""
     if connection.execute("SELECT to_regclass('bookcore.partitioned')").fetchone()[0] is None:
         return None
-    found: tuple[str, int] | None = connection.execute(_DIVIDED, {"name": name}).fetchone()
-    return found
+    division: tuple[str, int] | None = connection.execute(_DIVIDED, {"name": name}).fetchone()
+    return division
 
 
 def _divide(connection: Any, where: Address, name: str) -> None:

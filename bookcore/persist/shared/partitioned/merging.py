@@ -42,8 +42,8 @@ def slots_in_order(
 ) -> Iterator[tuple[Any, Any, Any]]:
     """Yield slots of all partitions by start, then by registration. One that was taken meanwhile is left out."""
 
-    def ahead(found: tuple[Any, tuple[Any, Any, Any]]) -> Ahead:
-        _, (start, _, resource) = found
+    def ahead(slot: tuple[Any, tuple[Any, Any, Any]]) -> Ahead:
+        _, (start, _, resource) = slot
         return Ahead(normal(start), place_of(resource))
 
     every = [zip(repeat(part), each) for part, each in zip(parts, slots, strict=True)]

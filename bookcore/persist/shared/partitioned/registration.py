@@ -55,8 +55,8 @@ class Registration:
     def __len__(self) -> int:
         return len(self._shown["id"]) - len(_BLANK)
 
-    def select(self, found: Iterable[int], shown: str) -> list[Any]:
+    def select(self, places: Iterable[int], shown: str) -> list[Any]:
         """Return the resources in the bitmaps of the partitions, each as its ``id`` or as its ``resource``. O(n), in C."""
         _, *others = self.columns
-        parts = [selectors(bits | 1 << len(column))[:-1] for bits, column in zip(found, others, strict=True)]
+        parts = [selectors(bits | 1 << len(column))[:-1] for bits, column in zip(places, others, strict=True)]
         return list(compress(self._shown[shown], self._in_order(bytes(len(_BLANK)) + b"".join(parts))))

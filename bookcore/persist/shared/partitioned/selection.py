@@ -69,16 +69,16 @@ class PartitionedSelection:
         known: Registration = self._home.registration
         directory = self._home.directory.state
         columns = [directory.gate.ask(False, _column, directory.registry, known.columns[0])]
-        found: list[int] = []
+        places: list[int] = []
         for selection, column in zip(self._selections, known.columns[1:], strict=True):
             bits, column = selection._planner.gate.ask(True, _matching, selection, column)
-            found.append(bits)
+            places.append(bits)
             columns.append(column)
         if any(one is not other for one, other in zip(columns, known.columns, strict=True)):
             known = self._home.registration = Registration(columns)
-        if sum(bits.bit_count() for bits in found) * FEW > len(known):
-            return known.select(found, shown)
-        few = [record for bits, column in zip(found, columns[1:], strict=True) for record in pick(bits, column)]
+        if sum(bits.bit_count() for bits in places) * FEW > len(known):
+            return known.select(places, shown)
+        few = [record for bits, column in zip(places, columns[1:], strict=True) for record in pick(bits, column)]
         return [getattr(record, shown) for _, record in self._by_place(few)]
 
     def _first(self, limit: int) -> list[Any]:
