@@ -210,7 +210,8 @@ def _statement_for(row: Any, position: int, place: int, closed: bool) -> tuple[s
             if name == CODEC:
                 name, attributes = type(attributes).__qualname__, None
             columns = {"id": id_text(id), "class": _class(name), "fields": as_json(attributes)}
-            columns |= {"capacity": _number(capacity), "before": as_json(before), "after": as_json(after), "labels": list(map(id_text, labels))}
+            columns |= {"capacity": _number(capacity), "before": as_json(before), "after": as_json(after)}
+            columns |= {"labels": list(map(id_text, labels))}
             return "added", columns | {"position": position, "place": place}
         case (Kind.RESOURCE_REMOVED, id):
             return "removed", {"id": id_text(id)}
