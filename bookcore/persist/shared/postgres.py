@@ -454,10 +454,10 @@ class PostgresJournal(SharedJournal):
                 cursor = writer.execute(_LOCK, asked)
             row = cursor.set_result(-2).fetchone()
             rows = cursor.set_result(-1).fetchall()
-            if found is not None:
-                self._tables = found[3]  # they may have been added meanwhile
+            if row is not None:
+                self._tables = row[3]  # they may have been added meanwhile
                 self._prepare_tables(writer)
-        if found is None:
+        if row is None:
             raise self._gone()
         self._head = Place(*row[:2])
         self._compare_clocks(begun, row[2])
@@ -548,7 +548,7 @@ class PostgresJournal(SharedJournal):
         if writer.pgconn.transaction_status != (known.INTRANS if locked else known.IDLE):
             raise JournalError(self.name, "its lock was lost, so nothing was changed; call again")
         statements, values, size, groups, claims = writing
-        with self.told("the change was not made"), self._judged(groups, claims), writer.patiently(size / SLOWEST):
+        with self.translated("the change was not made"), self._judged(groups, claims), writer.with_more_time(size / SLOWEST):
             writer.execute(statements, values)
 
     def _commit(self, writer: Any, writing: _Writing, *, locked: bool = True) -> None:

@@ -151,8 +151,8 @@ def records_after(name: str, place: Place, rows: Sequence[tuple[int, int, bytes,
         if not follows or type(time) not in _TIMES:
             raise gone(name, place.position)
         place = Place(position, mark)
-        found.append(Stored(place, record, time))
-    return found
+        records.append(Stored(place, record, time))
+    return records
 
 
 def something_came(wait: Callable[[], bool]) -> bool:

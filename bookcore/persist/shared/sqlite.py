@@ -70,7 +70,7 @@ _APPEND = """
 INSERT INTO change VALUES (?, ?, ?, max(?, coalesce((SELECT time FROM change WHERE position = ?), 0)))
 """
 _UNWAITING = "PRAGMA busy_timeout = 0"
-"""Has a connection not wait for others, see `_patiently`."""
+"""Has a connection not wait for others, see `_retrying`."""
 _SIZES = """
 WITH newest AS (SELECT position, length(snapshot) AS size FROM checkpoint ORDER BY position DESC LIMIT 1)
 SELECT coalesce(sum(length(record)), 0), coalesce((SELECT size FROM newest), 0)
@@ -159,7 +159,7 @@ class SqliteJournal(SharedJournal):
         until = monotonic() + self._timeout
         is_made = self._is_made(connection, create)
         connection.execute(_UNWAITING)
-        (mode,) = _patiently(connection.execute, "PRAGMA journal_mode = WAL", until).fetchone()
+        (mode,) = _retrying(connection.execute, "PRAGMA journal_mode = WAL", until).fetchone()
         if mode != "wal":
             raise JournalError(self.name, f"cannot be shared: its journal mode stays {mode!r} (is it on a network disk?)")
         if is_made and begin.if_new and self._format(connection) == VERSION:  # a reader waits for no writer
@@ -373,9 +373,9 @@ class SqliteJournal(SharedJournal):
     def checkpoint(self, place: Place, snapshot: bytes, keep: int) -> None:
         check_snapshot(self.name, snapshot, self.most)
         self.read(place, 0)
-        with self._told("no checkpoint was written"), closing(self._connect()) as connection:
+        with self._translated("no checkpoint was written"), closing(self._connect()) as connection:
             connection.execute(_UNWAITING)
-            _patiently(connection.execute, "BEGIN IMMEDIATE", monotonic() + self._timeout)
+            _retrying(connection.execute, "BEGIN IMMEDIATE", monotonic() + self._timeout)
             connection.execute(_CHECKPOINT, {**place._asdict(), "snapshot": snapshot})
             connection.execute(_DROP, (keep,))
             connection.execute("COMMIT")
