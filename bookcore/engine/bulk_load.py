@@ -111,7 +111,7 @@ def load_events(state: CalendarState, events: list[Any]) -> bool:
             _write("_id", events, seqs if numbered else ids)
             _write("_lock", events, locks)
             _write("_home", events, repeat(ledger))
-        for event in kept.values():
+        for event in objects.values():
             event._lock = None
         if not own:
             _write("_resource", events, map(attrgetter("resource"), records))

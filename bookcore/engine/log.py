@@ -267,7 +267,7 @@ class Log:
             _report(
                 "a subscriber has not returned for %g s, and may be waiting for a call that waits for it: %s; the call now "
                 "returns before its changes have been delivered",
-                PATIENCE, brief(subscription.callback),
+                SUBSCRIBER_TIMEOUT, brief(subscription.callback),
             )  # fmt: skip
             return False
         return True

@@ -80,9 +80,35 @@ class CalendarState:
     """The parts of one calendar, and `commit`."""
 
     __slots__ = (
-        "_apply", "_awaited", "_refusals", "begun", "booking_indexes", "bounds", "buffers", "change", "closed", "closures",
-        "counted", "event_type", "expiry", "gate", "holds", "home", "hours", "indexed", "keys", "ledger", "loading", "log",
-        "registry", "repairable", "resizing", "rules", "sizes", "store", "shown_as",
+        "_apply",
+        "_awaited",
+        "_refusals",
+        "begun",
+        "booking_indexes",
+        "bounds",
+        "buffers",
+        "change",
+        "closed",
+        "closures",
+        "counted",
+        "event_type",
+        "expiry",
+        "gate",
+        "holds",
+        "home",
+        "hours",
+        "indexed",
+        "keys",
+        "ledger",
+        "loading",
+        "log",
+        "registry",
+        "repairable",
+        "resizing",
+        "rules",
+        "shown_as",
+        "sizes",
+        "store",
     )  # fmt: skip
 
     def __init__(

@@ -574,7 +574,7 @@ class OccupancyIndex:
         *shared* are the distinct keys, if equal keys are one object. Complexity: O(m), or as `rebuild`.
         """
         kind, zone = _kind_of(chain(starts, ends))
-        if kind is None or len(numbers) >= self.patience:
+        if kind is None or len(numbers) >= self.waiting_limit:
             self.rebuild(size, (starts, numbers), (ends, numbers), ())
             return
         fresh = self._empty(size, len(numbers))

@@ -112,7 +112,7 @@ class IndexMachine(RuleBasedStateMachine):
         starts, ends = ([self.keys((low, high))[side] for _, low, high in rows] for side in (0, 1))
         size = max(self.index.size, max(numbers, default=-1) + 1)
         self.index.replace(size, numbers, starts, ends, {*starts, *ends} if shares and type(self).make is int else ())
-        waits = self.index.kind is not None and len(rows) < self.index.patience
+        waits = self.index.kind is not None and len(rows) < self.index.waiting_limit
         assert waits is (self.index.waiting is not None)
 
     @rule()

@@ -118,7 +118,7 @@ def _load_ranked(
     else:
         firsts = take(records, take(rows, begun))
     size = max(owners[-1] + 1, occupancy.size)
-    if len(rows) < occupancy.patience:
+    if len(rows) < occupancy.waiting_limit:
         occupancy.replace(size, owners, take(keys, ranks), take(keys, end_ranks), keys)
     else:
         occupancy.rebuild_from(size, keys, *(_bins(column, owners, len(keys)) for column in (ranks, end_ranks)))
