@@ -31,7 +31,7 @@ plain type that all keys in the index have: only of such keys is it certain that
 entries are put in their places at once.
 
 The first spans with such keys *wait* in a list, added one by one or all at once, until a question or a removal comes, or
-there are ``patience`` of them.
+there are ``waiting_limit`` of them.
 Then all chunks are made at once, which takes about half the time of as many additions to chunks.
 
     waiting       number start end  number start end ...        of all spans; no chunk has an entry
