@@ -104,7 +104,7 @@ def check(dsn: DsnArg, as_json: JsonOpt = False) -> None:
     """
     check_database(dsn, "check")
     with progress_bar("Checking records", of_bytes=is_postgres(dsn)) as progress:
-        found = check_calendar(dsn, progress=progress)
+        report = check_calendar(dsn, progress=progress)
     if as_json:
         print_json(_plain(report))
     else:
