@@ -305,22 +305,22 @@ class Reader:
         chain = [first for first in self.names.files if first > start]
         if not chain:
             self.on_error(JournalDamagedError(self.folder, f"the records from {start + 1} on are gone"))
-        is_told, last, rest, grown = False, start + 1, 0, 0
+        is_reported, last, rest, grown = False, start + 1, 0, 0
         for first in chain:
             path, is_last = self.where.file_path(first), first == chain[-1]
-            if first != position + 1 and not is_told:
+            if first != position + 1 and not is_reported:
                 self.on_error(JournalDamagedError(self.folder, f"the records {position + 1} to {first - 1} are gone"))
             try:
                 data = read_file(self.fs, path)
             except JournalError as exc:
                 self.on_error(exc)
-                is_told = True
+                is_reported = True
                 continue
             if is_last and first > start + 1 and len(data) <= HEADER_SIZE and read_header(data) is None:
                 unfinished.append(first)  # the process ended before the file was complete
                 break
             head = self._header(path, data, store_id, first)
-            is_told = head is None
+            is_reported = head is None
             its_first, time = (first, time) if head is None else (head.first, head.time)
             frames = read_frames(data, store_id, its_first, self.secret)
             records, rest = frames.records, len(data) - frames.end
@@ -330,7 +330,7 @@ class Reader:
                 if frames.proof == frames.end:
                     proof = ": it bears no seal of this key, or is out of its place"
                 self.on_error(JournalDamagedError(path, what + proof, offset=frames.end))
-                is_told = True
+                is_reported = True
                 records = records + frames_after(data, frames, store_id, its_first, self.secret)
             for number, (at, length, sequence, _, written) in enumerate(records):
                 if not number % _RECORDS_PER_REPORT:

@@ -156,7 +156,7 @@ class JointTransaction(AbstractContextManager[None]):
             recorder.state.gate.wait_for_blocks(until)
         journals = [recorder.journal for recorder in recorders]
         self._joint = joint = Joint(journals, idle)
-        with journals[0].told("the change was not made"):
+        with journals[0].translated("the change was not made"):
             joint.begin()
         for journal in journals:
             journal.joint = joint
