@@ -191,20 +191,12 @@ def throw(make: Callable[[], BookingStore[Any]], subject: str, method: str, data
 
 @pytest.mark.parametrize(("subject", "method"), CALLS)
 @settings(max_examples=MOST // 4)
-@given(data=st.data())
-def test_arbitrary_arguments_bring_out_only_errors_of_ours(subject: str, method: str, data: st.DataObject) -> None:
-    """Whatever is handed to a call, only `BookcoreError` comes out, and answers stay as they were."""
-    throw(MemoryStore, subject, method, data)
-
-
-@pytest.mark.parametrize(("subject", "method"), [call for call in CALLS if call[0] == "Calendar"])
-@settings(max_examples=MOST // 10)
-@given(data=st.data())
-def test_arbitrary_arguments_do_so_with_a_store_that_only_looks_up(
-    subject: str, method: str, data: st.DataObject
+@given(make=st.sampled_from([MemoryStore, MemoryStore, TreeStore]), data=st.data())
+def test_arbitrary_arguments_bring_out_only_errors_of_ours(
+    subject: str, method: str, make: Callable[[], BookingStore[Any]], data: st.DataObject
 ) -> None:
-    """The same, where the calendar decides by itself."""
-    throw(TreeStore, subject, method, data)
+    """Whatever is handed to a call, only `BookcoreError` comes out, and answers stay as they were; whoever decides."""
+    throw(make, subject, method, data)
 
 
 def call_with(parameter: inspect.Parameter, impostor: Any, calendar: Calendar, bound: Callable[..., Any]) -> Any:
