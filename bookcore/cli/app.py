@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -44,7 +43,7 @@ from bookcore.cli.options import (
 )
 from bookcore.cli.progress import progress_bar, step_bars
 from bookcore.cli.questions import Loaded, find_free, find_reasons, load_file
-from bookcore.cli.show import BadRows, show_free, show_loaded, show_reasons
+from bookcore.cli.show import BadRows, print_json, show_free, show_loaded, show_reasons
 from bookcore.cli.sources import check_directory, check_holder, check_target
 from bookcore.cli.streams import guarded
 from bookcore.model.errors import visible
@@ -175,7 +174,7 @@ def load(
     loaded = load_file(file, options, console, on_bad=bad, strict=strict, key=read_key(key_file))
     if strict and bad.count:
         if as_json:
-            typer.echo(json.dumps(bad.as_json()))
+            print_json(bad.as_json())
             stop_json("stopped at the first bad row (--strict); nothing was saved", code=BAD)
         console.print("[bold]stopped at the first bad row (--strict); nothing was saved[/]")
         raise typer.Exit(BAD)

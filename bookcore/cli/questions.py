@@ -110,7 +110,9 @@ def load_file(
     """
     with open_source(file) as source:
         if source.holder is not None:
-            return _restored(source, options, key)
+            options.check_for(f"{source.name} is a {source.holder}", "--keys", "--date-format")  # of START and END
+            calendar = source.restore(key)
+            return Loaded(source, calendar, _keys_of(source.name, calendar, options))
         if key is not None:
             raise UsageError(f"{source.name} is not sealed by a key, as a snapshot or a directory may be")
         if source.is_calendar:
@@ -140,9 +142,7 @@ def _from_calendar_file(
     source: Source, options: Options, console: Console, on_bad: Callable[[BadRow], None], strict: bool
 ) -> Loaded:
     """Load a calendar file; its events are the bookings of one resource, which is called like the file."""
-    from bookcore.cli.calendar_files import (
-        occurrences,  # loads the reader of calendar files, which tables do not need
-    )
+    from bookcore.cli.calendar_files import occurrences  # loads a reader that tables do not need
 
     options.check_for(f"{source.name} is a calendar file", "--zone", "--until", "--capacity", "--keys")
     calendar = Calendar()
@@ -154,12 +154,6 @@ def _from_calendar_file(
     if options.zone is not None:  # START and END are read as the file is
         keys = KeyReader(KeyKind.ZONED, zone=options.zone)
     return Loaded(source, calendar, keys)
-
-
-def _restored(source: Source, options: Options, key: bytes | None) -> Loaded:
-    options.check_for(f"{source.name} is a {source.holder}", "--keys", "--date-format")  # which are for START and END
-    calendar = source.restore(key)
-    return Loaded(source, calendar, _keys_of(source.name, calendar, options))
 
 
 def _keys_of(name: str, calendar: Calendar, options: Options) -> KeyReader | None:
