@@ -25,8 +25,7 @@ from typing import Any, NamedTuple
 
 from bookcore.engine.log import facts_of
 from bookcore.engine.state import CalendarState
-from bookcore.index.column import SHARED
-from bookcore.index.dictionary_column import DictionaryColumn, are_spans, dictionary_encode, places_in
+from bookcore.index.dictionary_column import DictionaryColumn, are_spans, encode_keys, places_in
 from bookcore.model.change import Booked
 from bookcore.model.event import PUT, BookingEvent
 from bookcore.model.keys import OWN_KEYS, KeyFamily, is_one_kind, normal
@@ -165,7 +164,7 @@ def columns_of(state: CalendarState, events: list[Any]) -> Columns | None:
 
 
 _low_of = itemgetter(0)
-_zone_of, _fold_of = map(attrgetter, ("tzinfo", "fold"))
+_zone_of = attrgetter("tzinfo")
 
 
 def _write(slot: str, events: list[Any], values: Iterable[Any]) -> None:
@@ -220,11 +219,7 @@ def spans_of(keys: KeyFamily, starts: Sequence[Any], ends: Sequence[Any]) -> tup
     Where keys repeat, the columns are dictionary-encoded with one table of the distinct keys.
     """
     cls = type(starts[0])
-
-    def suits(part: Sequence[Any]) -> bool:  # equal datetimes that differ in ``fold`` may not share a place
-        return set(map(type, part)) == {cls} and not (cls is datetime and any(map(_fold_of, part)))
-
-    columns = dictionary_encode(starts, ends, suits=suits) if cls in SHARED else None
+    columns = encode_keys(starts, ends)
     if columns is None:
         types = set(map(type, starts)) | set(map(type, ends))
         if not is_one_kind(chain(starts, ends), types) or issubclass(cls, tuple):

@@ -14,11 +14,15 @@ from __future__ import annotations
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import chain, compress, count, islice, repeat
-from operator import add, eq, itemgetter, le, mul
+from operator import add, attrgetter, eq, itemgetter, le, mul
 from typing import Any
 
+from bookcore.index.column import SHARED
 from bookcore.index.lanes import BITS, ROWS, count_below, field, lanes_of, sorted_lanes
+
+_fold = attrgetter("fold")
 
 _AT_ONCE = 1 << 16
 """How many values `places_in` looks up together."""
@@ -110,6 +114,19 @@ def dictionary_encode(
         rank_of[number_of[value]] = rank
     code = code_for(len(table))
     return [DictionaryColumn(table, array(code, map(rank_of.__getitem__, numbers))) for numbers in numbered]
+
+
+def encode_keys(starts: Sequence[Any], ends: Sequence[Any]) -> list[DictionaryColumn] | None:
+    """Return two columns of keys in index form, not empty, as `dictionary_encode` does.
+
+    None as well unless all are of one type of which equal values are interchangeable, as 1 and 1.0 are not.
+    """
+    cls = type(starts[0])
+
+    def suits(part: Sequence[Any]) -> bool:  # equal datetimes that differ in ``fold`` may not share a place
+        return set(map(type, part)) == {cls} and not (cls is datetime and any(map(_fold, part)))
+
+    return dictionary_encode(starts, ends, suits=suits) if cls in SHARED else None
 
 
 def code_for(size: int) -> str:

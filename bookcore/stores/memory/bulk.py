@@ -17,7 +17,6 @@ from array import array
 from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import chain
 from operator import attrgetter, lt, sub
 from typing import Any
 
@@ -25,7 +24,7 @@ from bookcore.index.column import SHARED
 from bookcore.index.dictionary_column import (
     DictionaryColumn,
     code_for,
-    dictionary_encode,
+    encode_keys,
     has_overlap,
     is_ascending,
     run_bounds,
@@ -41,8 +40,6 @@ from bookcore.stores.record import ResourceRecord
 REBUILD = 4
 """A load rebuilds the indexes if they contain at most this many times as many rows already: with more, sorting all rows may
 cost more than inserting the new ones."""
-
-_fold = attrgetter("fold")
 
 AT_ONCE = 256
 """The number of resources whose intervals are made together: their keys, which are scattered in memory, are then still in
@@ -80,7 +77,7 @@ def load(
             seqs += values
         known: Any = records, starts, ends, seqs
         records, starts, ends, seqs = (old + list(new) for old, new in zip(known, added, strict=True))
-        starts, ends = _encoded(starts, ends) or (starts, ends)
+        starts, ends = encode_keys(starts, ends) or (starts, ends)
     ranked = _ranked(starts, ends)
     if ranked is None:
         return _load_any(occupancy, closed, records, starts, ends, seqs)
@@ -197,17 +194,6 @@ def _groups(numbers: Sequence[int], size: int) -> list[list[int]]:
     groups: list[list[int]] = [[] for _ in range(size)]
     deque(map(list.append, map(groups.__getitem__, numbers), range(len(numbers))), maxlen=0)  # a loop in C
     return [group for group in groups if group]
-
-
-def _encoded(starts: Sequence[Any], ends: Sequence[Any]) -> list[DictionaryColumn] | None:
-    """Return both columns dictionary-encoded; None unless keys repeat, and are of one type whose equal values are alike."""
-    kinds = set(map(type, starts))
-    kinds.update(map(type, ends))
-    if not kinds <= SHARED.keys() or len(kinds) > 1:
-        return None
-    if kinds == {datetime} and any(map(_fold, chain(starts, ends))):  # datetimes that differ in `fold` are equal
-        return None
-    return dictionary_encode(starts, ends)
 
 
 def _ranked(starts: Sequence[Any], ends: Sequence[Any]) -> tuple[list[Any], array[int], array[int]] | None:
