@@ -26,7 +26,7 @@ from typing import Any
 
 import dbzero
 
-from bookcore.persist.fs import FileSystem
+from bookcore.persist.fs import FileSystem, words
 from bookcore.persist.journal.errors import (
     JournalClosedError,
     JournalDamagedError,
@@ -211,7 +211,7 @@ class DbzeroJournal(SharedJournal):
         except (RuntimeError, SystemError) as exc:
             raise JournalError(self.name, f"{what}: {_words(exc)}") from exc
         except OSError as exc:
-            raise JournalError(self.name, f"{what}: {exc.strerror or exc}") from exc
+            raise JournalError(self.name, f"{what}: {words(exc)}") from exc
 
     @contextmanager
     def _to_read(self, what: str) -> Iterator[Any]:
@@ -269,6 +269,10 @@ class DbzeroJournal(SharedJournal):
                 self._fail(exc, count)
         self._equal = True
 
+    def _check_takes_changes(self) -> None:
+        if self._failed:
+            raise JournalClosedError(self.name, f"takes no more changes, because one failed ({self._failed})")
+
     def _fail(self, exc: Exception, count: int) -> None:
         """Accept no more changes, and hide the records of which it is unknown whether the files have them."""
         self._failed, self._kept = _words(exc), count
@@ -319,8 +323,7 @@ class DbzeroJournal(SharedJournal):
     def lock(self, timeout: float, place: Place, most: int) -> Sequence[Stored]:
         """See `SharedJournal.lock`. It was locked when it was opened."""
         with self._to_read("the change was not made"):
-            if self._failed:
-                raise JournalClosedError(self.name, f"takes no more changes, because one failed ({self._failed})")
+            self._check_takes_changes()
         return self.read(place, most)
 
     def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
@@ -357,8 +360,7 @@ class DbzeroJournal(SharedJournal):
                 copy.checkpoints.pop(oldest)
 
         with self._to_read("no checkpoint was written"):
-            if self._failed:
-                raise JournalClosedError(self.name, f"takes no more changes, because one failed ({self._failed})")
+            self._check_takes_changes()
             self._change(write)
 
     def newest(self, below: int) -> tuple[int, int, bytes] | None:
