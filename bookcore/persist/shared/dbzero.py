@@ -214,7 +214,7 @@ class DbzeroJournal(SharedJournal):
             raise JournalError(self.name, f"{what}: {words(exc)}") from exc
 
     @contextmanager
-    def _to_read(self, what: str) -> Iterator[Any]:
+    def reading(self, what: str = "cannot be read") -> Iterator[Any]:
         """Yield one of the copies, after making both equal."""
         if os.getpid() != self._pid:
             raise JournalClosedError.in_fork(self.name, self._pid)
@@ -281,7 +281,7 @@ class DbzeroJournal(SharedJournal):
     # -- reading -----------------------------------------------------------------------------------
 
     def read(self, place: Place, most: int) -> Sequence[Stored]:
-        with self._to_read("cannot be read") as copy:
+        with self.reading() as copy:
             begin, end = place.position - copy.position, self._count(copy)
             if not 0 <= begin <= end:
                 return records_after(self.name, place, [])
@@ -294,7 +294,7 @@ class DbzeroJournal(SharedJournal):
         return records_after(self.name, place, rows)
 
     def head(self) -> Place:
-        with self._to_read("cannot be read") as copy:
+        with self.reading() as copy:
             return _place(copy, self._count(copy))
 
     def _count(self, copy: Any) -> int:
@@ -302,7 +302,7 @@ class DbzeroJournal(SharedJournal):
         return self._kept if self._failed else len(copy.records)
 
     def time_row(self, position: int) -> tuple[int | None] | None:
-        with self._to_read("cannot be read") as copy:
+        with self.reading() as copy:
             number = position - copy.position
             return (_time_of(copy, number),) if 0 <= number <= self._count(copy) else None
 
@@ -322,12 +322,12 @@ class DbzeroJournal(SharedJournal):
 
     def lock(self, timeout: float, place: Place, most: int) -> Sequence[Stored]:
         """See `SharedJournal.lock`. It was locked when it was opened."""
-        with self._to_read("the change was not made"):
+        with self.reading("the change was not made"):
             self._check_takes_changes()
         return self.read(place, most)
 
     def append(self, place: Place, records: Sequence[bytes], *, locked: bool = True) -> Place:
-        with self._to_read("the change was not made") as copy:
+        with self.reading("the change was not made") as copy:
             time = max(self.now(), _time_of(copy, len(copy.records)) or 0).to_bytes(TIME, "little")
             items = []
             for record in records:
@@ -359,19 +359,19 @@ class DbzeroJournal(SharedJournal):
             while len(copy.checkpoints) > max(keep, 1 + oldest):
                 copy.checkpoints.pop(oldest)
 
-        with self._to_read("no checkpoint was written"):
+        with self.reading("no checkpoint was written"):
             self._check_takes_changes()
             self._change(write)
 
     def newest(self, below: int) -> tuple[int, int, bytes] | None:
-        with self._to_read("cannot be read") as copy:
+        with self.reading() as copy:
             for position, mark, parts in reversed(list(copy.checkpoints)):
                 if position < below:
                     return position, mark, _whole(parts)
         return None
 
     def sizes(self) -> tuple[int, int]:
-        with self._to_read("cannot be read") as copy:
+        with self.reading() as copy:
             newest = copy.checkpoints[-1] if len(copy.checkpoints) else (copy.position, copy.mark, ())
             records = copy.records[newest[0] - copy.position : len(copy.records)]
             return sum(map(len, records)), sum(map(len, newest[2]))

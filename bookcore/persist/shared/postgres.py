@@ -190,12 +190,6 @@ class PostgresJournal(SharedJournal):
 
     # -- connections, errors -----------------------------------------------------------------------
 
-    @contextmanager
-    def reading(self) -> Iterator[Any]:
-        """Give the connection with which it reads."""
-        with self._to_read("cannot be opened") as connection:
-            yield connection
-
     def read_beside(self, other: PostgresJournal) -> None:
         """Read through the connections of another journal of the same database from now on."""
         self._beside, self._reading = other, other._reading
@@ -326,13 +320,13 @@ class PostgresJournal(SharedJournal):
     # -- reading -----------------------------------------------------------------------------------
 
     @contextmanager
-    def _to_read(self, what: str) -> Iterator[Any]:
+    def reading(self, what: str = "cannot be read") -> Iterator[Any]:
         """Give the connection for reading. One that was found broken is made anew by the next call."""
         with self._reading, self.translated(what):
             yield self._connected("reader")
 
     def read(self, place: Place, most: int) -> Sequence[Stored]:
-        with self._to_read("cannot be read") as reader:
+        with self.reading() as reader:
             return records_after(self.spot, place, reader.ask(_READ_ALONE, self._asked(place, most)))
 
     def _asked(self, place: Place, most: int) -> dict[str, Any]:
@@ -348,7 +342,7 @@ class PostgresJournal(SharedJournal):
     def heads(self, names: list[str]) -> dict[str, Place]:
         """Return the places of the last records of several calendars, at one instant."""
         ask = "SELECT position::bigint, mark::bigint, name::text FROM bookcore.calendar WHERE name = ANY(%s)"
-        with self._to_read("cannot be read") as reader:
+        with self.reading() as reader:
             return {name: Place(*place) for *place, name in reader.ask(ask, (names,))}
 
     def has_other_history(self, place: Place) -> bool:
@@ -357,7 +351,7 @@ class PostgresJournal(SharedJournal):
                      (SELECT coalesce(min(position), 0)::bigint FROM bookcore.change WHERE calendar = name),
                      (SELECT mark::bigint FROM bookcore.change WHERE calendar = name AND position = %s), pg_is_in_recovery()
                  FROM bookcore.calendar WHERE name = %s"""
-        with self._to_read("cannot be read") as reader:
+        with self.reading() as reader:
             row = reader.execute(ask, (place.position, self.row)).fetchone()
         if row is None:
             return False
@@ -371,7 +365,7 @@ class PostgresJournal(SharedJournal):
     def time_row(self, position: int) -> Any:
         ask = """SELECT (extract(epoch FROM time) * 1000000)::bigint FROM bookcore.change
                  WHERE calendar = %s AND position = %s"""
-        with self._to_read("cannot be read") as reader:
+        with self.reading() as reader:
             return reader.execute(ask, (self.row, position)).fetchone()
 
     def now(self) -> int:
@@ -602,7 +596,7 @@ class PostgresJournal(SharedJournal):
         check_snapshot(self.name, snapshot, self.most)
         self.read(place, 0)
         values = {"name": self.row, "position": place.position, "mark": place.mark, "snapshot": snapshot, "keep": keep}
-        with self._to_read("no checkpoint was written") as reader:
+        with self.reading("no checkpoint was written") as reader:
             try:
                 with reader.with_more_time(len(snapshot) / SLOWEST):
                     reader.execute(_CHECKPOINT, values)
@@ -613,11 +607,11 @@ class PostgresJournal(SharedJournal):
     def newest(self, below: int) -> Any:
         ask = """SELECT position::bigint, mark::bigint, snapshot::bytea FROM bookcore.checkpoint
                  WHERE calendar = %s AND position < %s ORDER BY checkpoint.position DESC LIMIT 1"""
-        with self._to_read("cannot be read") as reader:
+        with self.reading() as reader:
             return next(iter(reader.ask(ask, (self.row, below))), None)
 
     def sizes(self) -> Any:
-        with self._to_read("cannot be read") as reader:
+        with self.reading() as reader:
             return reader.execute(_SIZES, {"name": self.row}).fetchone()
 
     def barrier(self) -> None:
@@ -627,7 +621,7 @@ class PostgresJournal(SharedJournal):
         """
         if not self._sync:
             lock = "SELECT FROM bookcore.calendar WHERE name = %s FOR KEY SHARE"
-            with self._to_read("may not be on the disk") as reader, doubts_of(reader) as doubts:
+            with self.reading("may not be on the disk") as reader, doubts_of(reader) as doubts:
                 reader.execute(f"BEGIN; SET LOCAL synchronous_commit = on; {lock}; COMMIT", (self.row,))
             if doubts:
                 what = f"what it has may be lost with its server ({doubts[0]}); call barrier again"

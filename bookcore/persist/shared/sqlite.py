@@ -270,15 +270,16 @@ class SqliteJournal(SharedJournal):
     # -- reading -----------------------------------------------------------------------------------
 
     @contextmanager
-    def _to_read(self, what: str) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection for reading."""
         self._check_file()
-        with self._reading, self._translated(what):
+        with self._reading, self._translated("cannot be read"):
             if self._reader is None:
                 raise JournalClosedError.after_close(self.name)
             yield self._reader
 
     def read(self, place: Place, most: int) -> Sequence[Stored]:
-        with self._to_read("cannot be read") as reader:
+        with self.reading() as reader:
             return self._news(reader, place, most)
 
     def _news(self, connection: sqlite3.Connection, place: Place, most: int) -> Sequence[Stored]:
@@ -286,14 +287,14 @@ class SqliteJournal(SharedJournal):
         return records_after(self.name, place, rows)
 
     def head(self) -> Place:
-        with self._to_read("cannot be read") as reader:
+        with self.reading() as reader:
             row = reader.execute("SELECT position, mark FROM change ORDER BY position DESC LIMIT 1").fetchone()
         if row is None:
             raise JournalReplacedError(self.name, "its records are gone; bring back a backup, and open the calendar anew")
         return Place(*row)
 
     def time_row(self, position: int) -> Any:
-        with self._to_read("cannot be read") as reader:
+        with self.reading() as reader:
             return reader.execute("SELECT time FROM change WHERE position = ?", (position,)).fetchone()
 
     def now(self) -> int:
@@ -382,11 +383,11 @@ class SqliteJournal(SharedJournal):
 
     def newest(self, below: int) -> Any:
         ask = "SELECT position, mark, snapshot FROM checkpoint WHERE position < ? ORDER BY position DESC LIMIT 1"
-        with self._to_read("cannot be read") as reader:
+        with self.reading() as reader:
             return reader.execute(ask, (below,)).fetchone()
 
     def sizes(self) -> Any:
-        with self._to_read("cannot be read") as reader:
+        with self.reading() as reader:
             return reader.execute(_SIZES).fetchone()
 
     def barrier(self) -> None:

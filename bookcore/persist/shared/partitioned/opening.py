@@ -48,7 +48,7 @@ def open_partitioned(
         for number in range(count) if how.create else held:
             start = empty(where.name, asked, first_number(number)) if how.create else None
             place = f"{address}&partition={number}"
-            with first.reading() as connection:
+            with first.reading("cannot be opened") as connection:
                 journal = PostgresJournal(place, **options, begin=start, opened_by=connection, part_of=where.name)
             journal.read_beside(first)
             if number in held:

@@ -1126,6 +1126,16 @@ class _Less:
         return self.value < other.value
 
 
+def test_ids_that_cannot_be_looked_up_are_told_as_not_read(rooms: Any, admin: Any) -> None:
+    """The calendar is open: the error does not say that it could not be opened."""
+    admin.execute("ALTER TABLE bookcore.booking_id RENAME TO away")
+    try:
+        with pytest.raises(JournalError, match=r"cannot be read: .*bookcore"):
+            rooms._noted(["visit"])
+    finally:
+        admin.execute("ALTER TABLE bookcore.away RENAME TO booking_id")
+
+
 def test_errors_name_the_calendar_that_was_opened(rooms: Any, divided: str, parted: Callable[..., Any], admin: Any) -> None:
     """And not the partition that raised them; one about a record says in which partition that is."""
     low, _ = apart(rooms)

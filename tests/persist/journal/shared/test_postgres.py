@@ -293,7 +293,7 @@ def test_a_statement_that_was_cancelled_is_not_told_as_locked(opened: Open) -> N
     journal: Any = one._recorder.journal
     journal._connections["reader"].execute("SET statement_timeout = 1")
     told = pytest.raises(JournalTimeoutError, match="the server took too long for it, and it was cancelled")
-    with told, journal._to_read("cannot be read") as reader:
+    with told, journal.reading() as reader:
         reader.execute("SELECT pg_sleep(30)")
 
 
@@ -920,7 +920,7 @@ def test_a_lock_that_was_lost_changes_nothing(opened: Open) -> None:
 def test_reading_while_the_calendar_is_closed_is_told_as_that(opened: Open) -> None:
     """And not as a server that is gone."""
     journal: Any = booked(opened)._recorder.journal
-    with pytest.raises(JournalClosedError, match="was closed"), journal._to_read("cannot be read") as reader:
+    with pytest.raises(JournalClosedError, match="was closed"), journal.reading() as reader:
         journal.close()
         reader.execute("SELECT 1")
 
