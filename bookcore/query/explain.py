@@ -40,7 +40,10 @@ def free_busy(state: CalendarState, resource: Any, start: Any, end: Any) -> tupl
     if closed:
         first = Place(low, False) if low is not None else None
         last = Place(high, True) if high is not None else None
-    free = _points(rules.free(blocked, hours, low, high), closed)
+    if hours is None:
+        free = list(complement(blocked, first, last))
+    else:
+        free = _points(rules.free(blocked, hours, low, high), closed)
     # each layer: the spans that are left when one more state is taken away
     layers = [(list(complement(confirmed, first, last)), State.BUSY)]
     if confirmed is not booked:
