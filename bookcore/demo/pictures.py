@@ -114,10 +114,10 @@ def heat_map(counts: Sequence[int], monday: datetime, width: int, *, colour: boo
     names = [f"{monday + n * 24 * _HOUR:%a %d} " for n in range(7)]
     left = len(names[0])
     cell = min(max((width - left) // 24, 1), 4)
-    step = 1 if cell >= 3 else 3
-    axis = "".join(f"{hour:02}".rjust(cell)[:cell] if cell >= 2 else "" for hour in range(24))
-    if cell < 3:
-        axis = "".join(f"{hour:02}".ljust(cell * step) for hour in range(0, 24, step))
+    if cell >= 3:
+        axis = "".join(f"{hour:02}".rjust(cell) for hour in range(24))
+    else:
+        axis = "".join(f"{hour:02}".ljust(3 * cell) for hour in range(0, 24, 3))
     lines = [Text(" " * left + axis, style="dim")]
     for day, name in enumerate(names):
         line = Text.assemble((name, "bold"))

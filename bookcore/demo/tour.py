@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -209,9 +210,8 @@ class Tour:
 
     def busiest(self, n: int) -> list[str]:
         """Return the *n* aircraft with most flights on the day; ties in order of tail numbers."""
-        counts: dict[str, int] = {}
-        for flight in self.world.calendar.bookings(None, self.day, self.day + DAY):
-            counts[flight.resource.id] = counts.get(flight.resource.id, 0) + 1
+        flights = self.world.calendar.bookings(None, self.day, self.day + DAY)
+        counts = Counter(flight.resource.id for flight in flights)
         ranked = sorted(counts, key=lambda tail: (-counts[tail], tail))
         return (ranked or list(self.world.fleet))[:n]
 
