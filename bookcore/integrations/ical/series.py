@@ -410,28 +410,30 @@ class Reader:
     def included(self, start: date) -> tuple[date | tuple[date, date], ...]:
         """Return the starts and periods of RDATE."""
         starts: list[date | tuple[date, date]] = []
-        for line in self.lines("RDATE"):
-            for when in self.run(line, list[Any], moments(line, self.zones)):
-                if isinstance(when, tuple):
-                    # some calendars write a period of dates, and mean their midnights
-                    begin = _midnight(when[0], start)
-                    end = self.run(line, after, begin, when[1])
-                    starts.append((begin, _midnight(end, start)))
-                elif isinstance(start, datetime) and not isinstance(when, datetime):  # the occurrence of that day
-                    starts.append(datetime.combine(when, start.time().replace(fold=0), start.tzinfo))
-                else:
-                    starts.append(like(when, start, self.zones.default))
+        for when in self.times("RDATE"):
+            if isinstance(when, tuple):
+                # some calendars write a period of dates, and mean their midnights
+                begin = _midnight(when[0], start)
+                starts.append((begin, _midnight(self.run(self.line, after, begin, when[1]), start)))
+            elif isinstance(start, datetime) and not isinstance(when, datetime):  # the occurrence of that day
+                starts.append(datetime.combine(when, start.time().replace(fold=0), start.tzinfo))
+            else:
+                starts.append(like(when, start, self.zones.default))
         return tuple(starts)
 
     def excluded(self, start: date) -> tuple[date, ...]:
         """Return the starts of EXDATE."""
         starts: list[date] = []
-        for line in self.lines("EXDATE"):
-            for when in self.run(line, list[Any], moments(line, self.zones)):
-                if isinstance(when, tuple):
-                    raise self.fault("an occurrence is excluded by its start")
-                starts.append(like(when, start, self.zones.default))
+        for when in self.times("EXDATE"):
+            if isinstance(when, tuple):
+                raise self.fault("an occurrence is excluded by its start")
+            starts.append(like(when, start, self.zones.default))
         return tuple(starts)
+
+    def times(self, name: str, read: Callable[[Line, FileZones], Iterator[Any]] = moments) -> Iterator[Any]:
+        """Yield the dates, times or periods of all lines of a property."""
+        for line in self.lines(name):
+            yield from self.run(line, list[Any], read(line, self.zones))
 
 
 def _reason(exc: Exception) -> str:
@@ -487,14 +489,13 @@ def _check_alarms(component: Component, report: Callable[[CalendarFileError], No
 def _free_busy(component: Component, zones: FileZones) -> Iterator[IcsEvent]:
     """Yield the periods of a VFREEBUSY. Raises: `CalendarFileError`."""
     read = Reader(component, zones)
-    for line in read.lines("FREEBUSY"):
-        kind = line.parameters.get("FBTYPE", "BUSY").upper()
-        for start, end in read.run(line, list[Any], periods(line, zones)):
-            if end < start:
-                raise read.fault("the end lies before the start")
-            status = "TENTATIVE" if kind == "BUSY-TENTATIVE" else ""
-            transparent = kind == "FREE"
-            yield IcsEvent(component.uid, kind, start, end, status=status, transparent=transparent, line=line.number)
+    for start, end in read.times("FREEBUSY", periods):
+        if end < start:
+            raise read.fault("the end lies before the start")
+        kind = read.line.parameters.get("FBTYPE", "BUSY").upper()
+        status = "TENTATIVE" if kind == "BUSY-TENTATIVE" else ""
+        transparent = kind == "FREE"
+        yield IcsEvent(component.uid, kind, start, end, status=status, transparent=transparent, line=read.line.number)
 
 
 def _all_located(
