@@ -255,15 +255,11 @@ class Planner:
 
 
 def _pick_first(bits: int, objects: list[Any], n: int) -> list[Any]:
-    """Return the first *n* objects of *bits*, reading 4,096 bits at a time."""
-    first: list[Any] = []
-    base = 0
-    while len(first) < n and bits:
-        window = bits & ((1 << 4096) - 1)
-        first += pick(window, objects[base : base + window.bit_length()])
-        bits >>= 4096
-        base += 4096
-    return first[:n]
+    """Return the first *n* objects of *bits*, reading about as many bits as it takes."""
+    width = 4096
+    while width < bits.bit_length() and (bits & ((1 << width) - 1)).bit_count() < n:
+        width *= 2
+    return pick(bits & ((1 << width) - 1), objects)[:n]
 
 
 def sorted_by(resources: list[Any], key: Callable[[Any], Any], shown: list[Any]) -> list[Any]:
