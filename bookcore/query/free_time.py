@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from bookcore.engine.gate import question
 from bookcore.engine.opening_hours import is_shorter
@@ -46,6 +46,7 @@ from bookcore.stores.protocol import SupportsFreeTime
 from bookcore.stores.record import ResourceRecord
 
 Span = tuple[Any, Any]
+T = TypeVar("T")
 
 FAR = timedelta(weeks=40 * 53)
 """How far back opening hours are searched if nothing else is in the way: in 40 years every date falls on every weekday."""
@@ -162,10 +163,10 @@ class FreeTime:
         """Return spans of a question, computed now; if opening hours go on without end, computed as they are iterated."""
         return self._later(spans) if hours else iter(list(spans))
 
-    def _later(self, spans: Iterator[Span]) -> Iterator[Span]:
+    def _later(self, answers: Iterator[T]) -> Iterator[T]:
         try:
-            yield from spans
-        except Exception as exc:
+            yield from answers
+        except Exception as exc:  # of keys that are compared after the question
             self._state.translate_comparison(exc)
             raise
 
@@ -177,7 +178,7 @@ class FreeTime:
         parts = [as_term(term, self._state.home) for term in terms]
         term = All() if not parts else parts[0] if len(parts) == 1 else And(tuple(parts))
         length, step, window = self._window(length, start, end, step)
-        return Slots(self._planner, term, length, window, quantity, step)
+        return self._later(Slots(self._planner, term, length, window, quantity, step).answers())
 
     @question
     def _window(self, length: Any, start: Any, end: Any, step: Any) -> tuple[Any, Any, Window]:

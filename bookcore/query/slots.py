@@ -41,25 +41,19 @@ MANY = 256
 """Up to this number of resources, each is searched for its next gap (some 5 us); with more, events are read."""
 
 
-class Slots(Iterator[tuple[Any, Any, Any]]):
-    """An iterator of ``(start, end, resource)``. ``low`` and ``high`` bound the search; ``window`` tells its answers."""
+class Slots:
+    """A search for slots. ``low`` and ``high`` bound it; ``window`` tells its answers."""
 
-    __slots__ = ("_answers", "_planner", "_state", "gate", "high", "length", "low", "quantity", "step", "term", "window")
+    __slots__ = ("_planner", "_state", "gate", "high", "length", "low", "quantity", "step", "term", "window")
 
     def __init__(self, planner: Planner, term: Term, length: Any, window: Window, quantity: int, step: Any) -> None:
         self._planner, self._state, self.gate, self.term = planner, planner.state, planner.gate, term
         self.length, self.window, self.low, self.high = length, window, window.low, window.high
         self.quantity, self.step = quantity, step
-        self._answers = self._all() if step is None else self._on_grid()
 
-    def __next__(self) -> tuple[Any, Any, Any]:
-        try:
-            return next(self._answers)
-        except StopIteration:
-            raise
-        except Exception as exc:  # of keys that were compared between two questions
-            self._state.translate_comparison(exc)
-            raise
+    def answers(self) -> Iterator[tuple[Any, Any, Any]]:
+        """Yield ``(start, end, resource)``, in order of start."""
+        return self._all() if self.step is None else self._on_grid()
 
     def _on_grid(self) -> Iterator[tuple[Any, Any, Any]]:
         start = self.low
