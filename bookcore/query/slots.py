@@ -79,10 +79,7 @@ class Slots:
                 until = fits(start, self.length, self.high)
                 if until is None:
                     return
-                if many or len(records) > self._state.sizes.few:
-                    yield from self._at(start, until, (records, many))
-                else:
-                    yield from self._among(start, until, records)
+                yield from self._at(start, until, (records, many))
                 if version != self._state.gate.version:  # there may be new candidates
                     after, more = start, True
                     break
@@ -141,24 +138,34 @@ class Slots:
         self, start: Any, until: Any, among: tuple[list[ResourceRecord], list[Many]] | None
     ) -> Iterator[tuple[Any, Any, Any]]:
         """Yield the slots of a span, for some resources (None: all); after a change, each is checked again."""
-        room = Available(start, until, self.quantity)
-        asked = room if isinstance(self.term, All) else And((self.term, room))
-        available, version = self._available(asked, among)
+        available, version = self._available(start, until, among)
         if not available:
             return
         ends = self.window.in_asked_zone(start, until)
         for record in available:
-            if self._is_still(record, asked, version):
+            if self.gate.stamp == version or self._is_still(record, start, until, version):
                 yield *ends, record.resource
+
+    def _matches(self, start: Any, until: Any, bits: int) -> int:
+        """Return a bitmap of the resources in *bits* that match the terms, and are available. The lock is held."""
+        room = Available(start, until, self.quantity)
+        return self._planner.evaluate(room if isinstance(self.term, All) else And((self.term, room)), bits)
 
     @question
     def _available(
-        self, asked: Term, among: tuple[list[ResourceRecord], list[Many]] | None
+        self, start: Any, until: Any, among: tuple[list[ResourceRecord], list[Many]] | None
     ) -> tuple[list[Any], int]:
-        """Return the records of some resources (None: all) that match, and the calendar's version."""
-        registry = self._state.registry
+        """Return the records of some resources (None: all) that match, by registration, and the calendar's version."""
+        registry, allows = self._state.registry, self._state.rules.allows_or_false
+        if among is not None and not among[1] and len(among[0]) <= self._state.sizes.few:
+            # checking each by itself is cheaper than a bitmap of all
+            present = {record for record in map(registry.current, among[0]) if record is not None}
+            fitting = [record for record in present if allows(record, start, until, self.quantity)]
+            if not isinstance(self.term, All):
+                fitting = [record for record in fitting if self._planner.evaluate(self.term, 1 << record.number)]
+            return sorted(fitting, key=attrgetter("number")), self.gate.version
         bits = registry.everything.value() if among is None else self._bits(*among)
-        return pick(self._planner.evaluate(asked, bits), registry.by_number), self.gate.version
+        return pick(self._matches(start, until, bits), registry.by_number), self.gate.version
 
     def _bits(self, records: list[ResourceRecord], many: list[Many]) -> int:
         """Return a bitmap of those resources of an `Event` that are still registered. The lock is held.
@@ -176,38 +183,12 @@ class Slots:
         return found | from_ordinals([record.number for record in map(registry.current, records) if record], registry.size)
 
     @question
-    def _is_still(self, record: ResourceRecord, asked: Term, version: int) -> bool:
+    def _is_still(self, record: ResourceRecord, start: Any, until: Any, version: int) -> bool:
         """Tell whether a resource that matched at *version* still does."""
         if version == self.gate.version:
             return True
         current = self._state.registry.current(record)
-        return current is not None and self._matches(current, asked)
-
-    def _matches(self, record: ResourceRecord, asked: Term) -> bool:
-        return bool(self._planner.evaluate(asked, 1 << record.number))
-
-    def _among(self, start: Any, until: Any, records: list[ResourceRecord]) -> Iterator[tuple[Any, Any, Any]]:
-        """Do what `_at` does, for a few resources: checking each by itself is cheaper than a bitmap of all."""
-        ends: Any = None
-        for record in self._in_order(records):
-            if self._fits(record, start, until):
-                ends = ends or self.window.in_asked_zone(start, until)
-                yield *ends, record.resource
-
-    @inspection
-    def _in_order(self, records: list[ResourceRecord]) -> list[ResourceRecord]:
-        """Return the present records of the resources that are still registered, each once, by registration."""
-        present = {record for record in map(self._state.registry.current, records) if record is not None}
-        return sorted(present, key=attrgetter("number"))
-
-    @question
-    def _fits(self, record: ResourceRecord, start: Any, until: Any) -> bool:
-        """Tell whether a resource is still registered, available over a span, and matches the terms."""
-        state = self._state
-        current = state.registry.current(record)
-        if current is None or not state.rules.allows_or_false(current, start, until, self.quantity):
-            return False
-        return isinstance(self.term, All) or self._matches(current, self.term)
+        return current is not None and bool(self._matches(start, until, 1 << current.number))
 
     # -- resource by resource ----------------------------------------------------------------------
 
