@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bookcore.errors import KeyTypeError
+from bookcore.index.dictionary_column import DictionaryColumn
 from bookcore.persist import registry
 from bookcore.persist.codec import containers
 from bookcore.persist.codec.blob import MissingCodec, Unreadable, Unwritable
@@ -263,11 +264,10 @@ def test_one_object_many_times_comes_back_as_one_object(value: Any) -> None:
 
 def test_distinct_keys_are_written_without_a_table() -> None:
     """A table is made only if it is smaller than the column; `decode_keys` returns it."""
-    assert decode_keys(encode_column(list(range(0, 200_000, 2))), 100_000).table is None
+    assert decode_keys(encode_column(list(range(0, 200_000, 2))), 100_000).values == list(range(0, 200_000, 2))
     repeated = decode_keys(encode_column([number * 7919 % 500 for number in range(100_000)]), 100_000)
-    assert repeated.table is not None
-    assert repeated.entries is not None
-    assert [repeated.table[entry] for entry in repeated.entries] == repeated.values
+    assert isinstance(repeated.values, DictionaryColumn) and len(repeated.values.table) == 500
+    assert list(repeated.values) == [number * 7919 % 500 for number in range(100_000)]
 
 
 def test_repeated_hours_take_two_bytes_each() -> None:

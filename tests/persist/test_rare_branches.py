@@ -272,7 +272,7 @@ def test_records_of_unusual_changes_are_applied() -> None:
     event = leader.book(leader.add_resource(Resource("room")), 1, 2)
     ran_out = encoder.encode([changes.Booked(event, False, None, 1, 5)])
     held = encoder.encode([changes.Held(event, 9)])
-    assert not short.is_short(ran_out)
+    assert not short.form_of(ran_out)
     closed = encode_column([(7, 1, "room", 5, 6, "paint", [(":BookingEvent", "gone", 5, 6, 1, None)])])
     calendar = _replayed(ROOM, ran_out, held, closed)
     assert (calendar.get(1).status.name, calendar.get(1).until) == ("HELD", 9)

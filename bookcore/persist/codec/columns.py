@@ -28,7 +28,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from bookcore.index.dictionary_column import PART, DictionaryColumn, are_below, places_by
 from bookcore.index.lanes import most_bits
-from bookcore.model.errors import attempt
+from bookcore.model.errors import attempt, blaming
 from bookcore.persist.codec.blob import MAX_DEPTH, BlobReader, BlobWriter, Unreadable, Unwritable, width_for
 from bookcore.persist.codec.budget import Budget
 from bookcore.persist.codec.containers import CONTAINERS
@@ -50,21 +50,16 @@ _STRIDE = 2_654_435_761  # a prime, which spreads the sample over a column in wh
 class KeyColumn(NamedTuple):
     """A column of keys.
 
-    ``cls``: for a column to be written, the exact type of all values that are not None, if it is known.
-    ``values``: a list, or a `DictionaryColumn` of the table.
-    ``table`` and ``entries``: for a column that was read as one table, or will be, the table and the place of each row.
+    ``values``: a list, or a `DictionaryColumn` where the column was read as one table, or will be written so.
     ``normals``: the table in index form, added when `decode_state` checks the column.
     """
 
     values: Any
-    table: list[Any] | None = None
-    entries: array[Any] | None = None
-    cls: type | None = None
-    normals: list[Any] | None = None
+    normals: Sequence[Any] | None = None
 
 
-def encode_column(values: list[Any], cls: type | None = None) -> bytes:
-    """Return *values* as bytes; *cls* is the exact type of all that are not None, if the caller knows it.
+def encode_column(values: list[Any], *, blank: bool = False) -> bytes:
+    """Return *values* as bytes; *blank*: the caller knows that all of them are None.
 
     Raises: `Unwritable` for a value of a type without a family, or nested more than 32 deep (or in itself).
 
@@ -75,11 +70,8 @@ def encode_column(values: list[Any], cls: type | None = None) -> bytes:
     """
     out = _Writer(len(values))
     out.size(len(values))
-    table = table_of_naive_datetimes(values) if cls is datetime and values else None
-    if table:  # found without looking at the type of each value
-        out.table(_FAMILIES[datetime], *table)
-    elif cls is NoneType and values:
-        out.values(_FAMILIES[cls], values)
+    if blank and values:
+        out.values(_FAMILIES[NoneType], values)
     else:
         out.column(values)
     return out.getvalue()
@@ -87,11 +79,12 @@ def encode_column(values: list[Any], cls: type | None = None) -> bytes:
 
 def encode_keys(keys: KeyColumn) -> bytes:
     """Return keys as bytes. As `encode_column`; if they have a table, the values themselves are not looked at."""
-    if keys.table is None or keys.entries is None:
-        return encode_column(keys.values, keys.cls)
-    out = _Writer(len(keys.entries))
-    out.size(len(keys.entries))
-    out.table(_FAMILIES[type(keys.table[0])], keys.table, keys.entries)
+    column = keys.values
+    if not isinstance(column, DictionaryColumn):
+        return encode_column(column)
+    out = _Writer(len(column))
+    out.size(len(column))
+    out.table(_FAMILIES[type(column.table[0])], list(column.table), column.places)
     return out.getvalue()
 
 
@@ -102,28 +95,28 @@ def decode_column(data: bytes, count: int, budget: Budget | None = None) -> list
 
     Complexity: O(len(data)), in time and memory.
     """
-    values: list[Any] = decode_keys(data, count, budget).values
+    values: list[Any] = _decoded(data, count, budget, compared=False)
     return values
 
 
-def decode_keys(data: bytes, count: int, budget: Budget | None = None, *, compared: bool = False) -> KeyColumn:
+def decode_keys(data: bytes, count: int, budget: Budget | None = None) -> KeyColumn:
     """Return the *count* values in *data*, as `decode_column` does, with the table they were read from.
 
-    *compared*: each row is going to be compared, so that what rows share is charged within tuples as well.
+    Each row is going to be compared, so that what rows share is charged within tuples as well.
     """
+    return KeyColumn(_decoded(data, count, budget, compared=True))
+
+
+def _decoded(data: bytes, count: int, budget: Budget | None, compared: bool) -> Any:
     src = _Reader(data, budget or Budget(len(data)), compared)
-    try:
+    # the constructors of the types raise errors of many classes
+    with blaming(lambda exc: Unreadable(f"a value that cannot be made ({failure(exc)})"), Unreadable):
         rows = src.size()
         if rows != count:
             raise Unreadable(f"a column of {rows} rows, {count} expected")
         values = src.column(count)
         src.finish()
-    except (Unreadable, MemoryError):
-        raise
-    except Exception as exc:  # the constructors of the types raise errors of many classes
-        raise Unreadable(f"a value that cannot be made ({failure(exc)})") from exc
-    table, entries = src.outermost_table or (None, None)
-    return KeyColumn(values, table, entries)
+        return values
 
 
 def encode_numbers(values: Sequence[int]) -> bytes:
@@ -150,9 +143,7 @@ def encode_numbers(values: Sequence[int]) -> bytes:
     return out.getvalue()
 
 
-def decode_numbers(
-    data: bytes, count: int, budget: Budget | None = None, *, below: int | None = None
-) -> Sequence[int]:
+def decode_numbers(data: bytes, count: int, budget: Budget | None = None, *, below: int | None = None) -> Sequence[int]:
     """Return the *count* numbers in *data*; `Unreadable` if there are more or fewer, or one is not less than *below*.
 
     Without *below* they may be of any size.
@@ -229,7 +220,7 @@ class _Writer(ColumnWriter):
         else:
             self.values(family, values)
 
-    def table(self, family: Family, distinct: list[Any], entries: array[Any]) -> None:
+    def table(self, family: Family, distinct: list[Any], entries: Any) -> None:
         """Append distinct values of one kind, and for each row its place among them."""
         self.outermost = False
         self.byte(_TABLE)
@@ -244,9 +235,9 @@ class _Writer(ColumnWriter):
 
 
 class _Reader(ColumnReader):
-    """Reads columns of any values."""
+    """Reads columns of any values. If they are *compared*, a table that is a whole column stays one."""
 
-    __slots__ = ("_compared", "_depth", "outermost_table")
+    __slots__ = ("_compared", "_depth")
 
     def __init__(self, data: bytes, budget: Budget, compared: bool) -> None:
         super().__init__(data)
@@ -254,8 +245,6 @@ class _Reader(ColumnReader):
         self._compared = compared
         self._depth = 0
         self.outermost = False
-        # the table and the entries of its rows, if the whole column is one table
-        self.outermost_table: tuple[list[Any], array[Any]] | None = None
 
     def column(self, rows: int) -> Sequence[Any]:
         code = self.byte()
@@ -269,8 +258,6 @@ class _Reader(ColumnReader):
         self.outermost = code not in (_MIXED, _TABLE) and self._depth == 1
         values = self._mixed(rows) if code == _MIXED else self._node(code, rows)
         self._depth -= 1
-        if code != _TABLE and not self._depth:
-            self.outermost_table = None  # a table that was read is only a part of the column
         return values
 
     def _mixed(self, rows: int) -> list[Any]:
@@ -295,7 +282,6 @@ class _Reader(ColumnReader):
         if not _may_be_in_table(family, self._depth):
             raise Unreadable("a table of values that are not put in tables")
         distinct = self._decoded(family, size)
-        self.outermost_table = distinct, entries
         if not are_below(entries, size):
             raise Unreadable("an entry past the end of its table")
         if self._depth == 1 or self._compared:

@@ -10,6 +10,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
+from bookcore.model.errors import blaming
 from bookcore.persist.codec.blob import MissingCodec, Unreadable, Unwritable
 from bookcore.persist.codec.family import ColumnReader, ColumnWriter, Family, by_identity
 from bookcore.persist.codec.scalars import read_text, write_text
@@ -155,14 +156,9 @@ def coded(value: Any) -> tuple[str, Any] | None:
 
 
 def _encoded(codec: KeyCodec, values: list[Any]) -> list[Any]:
-    try:
+    what = f"the encode of key codec {codec.name!r} failed"
+    with blaming(lambda exc: Unwritable(values[0], f"{what} ({failure(exc)})")):
         return list(map(codec.encode, values))
-    except MemoryError:
-        raise
-    except Exception as exc:
-        raise Unwritable(
-            values[0], f"the encode of key codec {codec.name!r} failed ({failure(exc)})"
-        ) from exc
 
 
 def _write_registered(out: ColumnWriter, values: list[Any]) -> None:
@@ -177,20 +173,12 @@ def _read_registered(src: ColumnReader, count: int) -> list[Any]:
     name = str(src.raw(), "utf-8")
     codec = codec_named(name)
     if codec is None:
-        raise MissingCodec(
-            name, f"it holds values of key codec {name!r}; register_key_codec(...) it before restoring"
-        )
+        raise MissingCodec(name, f"it holds values of key codec {name!r}; register_key_codec(...) it before restoring")
     plain = src.column(count)
-    try:
+    with blaming(lambda exc: Unreadable(f"the decode of key codec {name!r} failed ({failure(exc)})")):
         values = list(map(codec.decode, plain))
-    except MemoryError:
-        raise
-    except Exception as exc:
-        raise Unreadable(f"the decode of key codec {name!r} failed ({failure(exc)})") from exc
     if any(type(value) is not codec.cls for value in values):
-        raise Unreadable(
-            f"the decode of key codec {name!r} returned an object that is no {codec.cls.__qualname__}"
-        )
+        raise Unreadable(f"the decode of key codec {name!r} returned an object that is no {codec.cls.__qualname__}")
     return values
 
 

@@ -67,9 +67,7 @@ def write_zone(out: BlobWriter, zone: tzinfo | None) -> None:
         out.byte(_REGION)
         out.raw(zone.key.encode())
     else:
-        raise Unwritable(
-            zone, f"a time zone of {type(zone).__name__} cannot be written; use timezone or ZoneInfo(key)"
-        )
+        raise Unwritable(zone, f"a time zone of {type(zone).__name__} cannot be written; use timezone or ZoneInfo(key)")
 
 
 def _is_identified_by_key(zone: ZoneInfo) -> bool:
@@ -156,9 +154,7 @@ def _read_times(src: BlobReader, count: int) -> list[time]:
     zone = read_zone(src)
     hours, minutes, seconds, folds = (src.numbers("B", count) for _ in range(4))
     fields = zip(hours, minutes, seconds, src.numbers("I", count), folds, strict=True)
-    return [
-        time(hour, minute, second, micro, zone, fold=fold) for hour, minute, second, micro, fold in fields
-    ]
+    return [time(hour, minute, second, micro, zone, fold=fold) for hour, minute, second, micro, fold in fields]
 
 
 def _write_timedeltas(out: BlobWriter, values: list[timedelta]) -> None:

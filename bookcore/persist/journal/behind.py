@@ -12,8 +12,8 @@ import threading
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import NamedTuple, Protocol
-from weakref import ref
+from typing import NamedTuple
+from weakref import WeakMethod
 
 LONGEST = 0.010
 """With ``sync="batch"``: the age in seconds of a record that is on no disk yet, from which on calls wait for the sync."""
@@ -46,13 +46,6 @@ class Threads:
             return True
 
 
-class Journal(Protocol):
-    """What is synced behind."""
-
-    def sync_appended(self) -> bool:
-        """Sync what was appended; return False if the journal takes no more records."""
-
-
 class Policy(NamedTuple):
     """How a directory is written: when it is synced, how many snapshots stay, and what runs behind."""
 
@@ -61,13 +54,13 @@ class Policy(NamedTuple):
     threads: Threads = Threads()
 
 
-def sync_behind(journal: ref[Journal], calls: SimpleQueue[bool], threads: Threads) -> None:
-    """Sync a journal a few milliseconds after each call, until one is False, the journal is gone, or a sync fails.
+def sync_behind(sync: WeakMethod[Callable[[], bool]], calls: SimpleQueue[bool], threads: Threads) -> None:
+    """Sync a journal a few milliseconds after each call, until one is False, the journal is gone, or *sync* returns False.
 
     A `SimpleQueue` may be written to from a finalizer, which other locks may not be.
     """
     while calls.get() and threads.pause(calls):
-        there = journal()
-        if there is None or not there.sync_appended():
+        there = sync()
+        if there is None or not there():
             return
         del there  # nothing is held while it waits

@@ -30,7 +30,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from queue import SimpleQueue
 from typing import NamedTuple
-from weakref import ref
+from weakref import WeakMethod
 from zlib import crc32
 
 from bookcore.engine.state import CalendarState
@@ -216,7 +216,7 @@ class DirectoryJournal:
     def _start_thread(self) -> None:
         self._calls = SimpleQueue()
         try:
-            self._join = self.threads.start(partial(sync_behind, ref(self), self._calls, self.threads))
+            self._join = self.threads.start(partial(sync_behind, WeakMethod(self.sync_appended), self._calls, self.threads))
         except RuntimeError as exc:
             raise JournalError(self.folder, f"there can be no thread that syncs it ({exc})") from exc
 

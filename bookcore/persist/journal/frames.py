@@ -141,14 +141,14 @@ def read_frames(data: bytes, store_id: bytes, first: int, secret: bytes = b"") -
     Raises: nothing, whatever the bytes are. Complexity: O(bytes); more where the file is damaged.
     """
     view, salt = memoryview(data), _salt(store_id, first)
-    records = sealed = _following(data, first, salt)
+    records = sealed = _following(data, HEADER_SIZE, first, salt)
     if secret:
         unsealed = (_unsealed(view, each, store_id, first, secret) for each in sealed)
         records = list(takewhile(partial(is_not, None), unsealed))  # type: ignore[arg-type]
     at = sealed[len(records) - 1].end if records else HEADER_SIZE
     sequence = first + len(records)
     proof = None
-    for later in _frames_from(view, at, salt, sequence, _last_time(data, records)):
+    for later in _frames_from(data, at, salt, sequence, _last_time(data, records)):
         if later.sequence == sequence or later.synced >= sequence:
             proof = later.at - FRAME_SIZE
             break
@@ -159,7 +159,7 @@ def frames_after(data: bytes, before: Frames, store_id: bytes, first: int, secre
     """Return the frames that can be read after the place where *before* ends, those of later records only, in order."""
     sequence, later = before.records[-1].sequence if before.records else first - 1, []
     view, salt = memoryview(data), _salt(store_id, first)
-    for each in _frames_from(view, before.end, salt, sequence + 1, _last_time(data, before.records)):
+    for each in _frames_from(data, before.end, salt, sequence + 1, _last_time(data, before.records)):
         record = _unsealed(view, each, store_id, first, secret)
         if each.sequence > sequence and record is not None:
             later.append(record)
@@ -177,12 +177,12 @@ def _unsealed(view: memoryview, sealed: Frame, store_id: bytes, first: int, secr
     return sealed._replace(size=size) if compare_digest(made, view[sealed.at + size : sealed.end]) else None
 
 
-def _following(data: bytes, sequence: int, salt: int) -> list[Frame]:
-    """Return the valid frames from the header on, as long as they follow each other from this sequence number on."""
+def _following(data: bytes, at: int, sequence: int, salt: int) -> list[Frame]:
+    """Return the valid frames from an offset on, as long as they follow each other from this sequence number on."""
     unpack, make = _FRAME.unpack_from, partial(tuple.__new__, Frame)
     seeds: dict[int, int] = {}  # the checksum of salt and length: most records have one of a few lengths
     frames: list[Frame] = []
-    at, size = HEADER_SIZE, len(data)
+    size = len(data)
     while at < size - FRAME_SIZE:
         length, check, number, synced, time = unpack(data, at)
         start = at + FRAME_SIZE
@@ -198,43 +198,29 @@ def _following(data: bytes, sequence: int, salt: int) -> list[Frame]:
     return frames
 
 
-def _valid(view: memoryview, at: int, salt: int) -> Frame | None:
-    """Return the frame at an offset, or None if it is not valid. A frame and a byte of its record are there at least."""
-    length, check, sequence, synced, time = _FRAME.unpack_from(view, at)
-    start = at + FRAME_SIZE
-    if not 0 < length <= len(view) - start:
-        return None
-    if check != crc32(view[at + _AFTER_CHECK : start + length], crc32(view[at : at + _AFTER_LENGTH], salt)):
-        return None
-    return Frame(start, length, sequence, synced, time)
-
-
 def _last_time(data: bytes, records: list[Frame]) -> int:
     """Return the time of the last record that was read, or of the one before the file."""
     head = None if records else read_header(data)
     return records[-1].time if records else 0 if head is None else head.time
 
 
-def _frames_from(view: memoryview, at: int, salt: int, least: int, since: int) -> Iterator[Frame]:
+def _frames_from(data: bytes, at: int, salt: int, least: int, since: int) -> Iterator[Frame]:
     """Yield all valid frames from an offset on, wherever they begin, of records from the number *least* and a time on.
 
     The rest of a record that was cut off, of a large `load` say, holds numbers of all kinds. If a checksum were made
     wherever one of them might be a length, opening would take hours: it is made where all numbers may be those of a frame.
     """
-    rest = bytes(view[at:])
-    if rest.count(0) == len(rest):  # most often there is nothing, or a file was made longer before its bytes were written
+    # most often there is nothing, or a file was made longer before its bytes were written
+    if data.count(0, at) == len(data) - at:
         return
-    end, place = least + _MOST, 0
+    end = least + _MOST
     # the number of a record is from *least* to *end*, so its upper half is one of two
     upper = b"|".join(re.escape((number >> 32).to_bytes(4, "little")) for number in {least, end})
     find = re.compile(rb"(?=.{8}(?!\0{8}).{4}(?:" + upper + rb"))", re.DOTALL).search
-    while (match := find(rest, place)) is not None and match.start() < len(rest) - FRAME_SIZE:
-        place = match.start()
-        _, _, sequence, synced, time = _FRAME.unpack_from(rest, place)
+    while (match := find(data, at)) is not None and match.start() < len(data) - FRAME_SIZE:
+        at = match.start()
+        _, _, sequence, synced, time = _FRAME.unpack_from(data, at)
         is_likely = least <= sequence < end and synced < sequence and time >= since
-        candidate = _valid(view, at + place, salt) if is_likely else None
-        if candidate is None:
-            place += 1
-        else:
-            yield candidate
-            place = candidate.end - at
+        frames = _following(data, at, sequence, salt) if is_likely else []
+        yield from frames
+        at = frames[-1].end if frames else at + 1

@@ -29,14 +29,7 @@ from bookcore.persist.journal.copying import open_salvaged
 from bookcore.persist.journal.directory import Directory, DirectoryJournal, translated_os_errors
 from bookcore.persist.journal.errors import JournalClosedError, JournalError, JournalTimeoutError
 from bookcore.persist.journal.past import History, about, open_past, read_history
-from bookcore.persist.journal.reading import (
-    Asked,
-    C,
-    Make,
-    Moment,
-    Progress,
-    check_progress,
-)
+from bookcore.persist.journal.reading import Asked, C, Make, Moment, Progress, check_progress
 from bookcore.persist.journal.records import Encoder
 from bookcore.persist.journal.recovery import check_kind, check_says_kind, recover
 from bookcore.persist.shared import past

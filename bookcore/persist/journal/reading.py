@@ -6,8 +6,6 @@ Each fault is an error that names the file and the offset, and ``on_error`` is c
 that is `refuse`, which raises the error. Verifying and salvaging collect the errors, and go on with every record that can be
 read.
 
-Lawful after a crash, and no error: a last file whose end is torn, and a last file that has not even a header.
-
 Another process may write the directory meanwhile. Records that it appends are read or not. If it removes old files, the
 reading fails, and `reread` does it again.
 """
@@ -38,14 +36,7 @@ from bookcore.persist.errors import (
     other_keys,
 )
 from bookcore.persist.fs import FileSystem, read_all
-from bookcore.persist.journal.directory import (
-    CLEAN,
-    Directory,
-    End,
-    Names,
-    read_clean,
-    translated_os_errors,
-)
+from bookcore.persist.journal.directory import CLEAN, Directory, End, Names, read_clean, translated_os_errors
 from bookcore.persist.journal.errors import (
     JournalDamagedError,
     JournalError,
@@ -277,12 +268,14 @@ class Reader:
 
     def store_of_files(self) -> bytes:
         """Return the id of the store in the first header that is whole; no bytes if none is."""
-        for first in self.names.files:
-            with suppress(JournalError):
-                head = read_header(read_file(self.fs, self.where.file_path(first), HEADER_SIZE))
-                if head is not None:
-                    return head.store_id
-        return b""
+        heads = filter(None, map(self._header_in, self.names.files))
+        return next((head.store_id for head in heads), b"")
+
+    def _header_in(self, first: int) -> Header | None:
+        """Return the header of a file; None if it cannot be read, or is none."""
+        with suppress(JournalError):
+            return read_header(read_file(self.fs, self.where.file_path(first), HEADER_SIZE))
+        return None
 
     def before(self, moment: Moment) -> list[int]:
         """Return the snapshots from which the state at a moment can be reached, newest first."""
@@ -290,10 +283,7 @@ class Reader:
 
     def time_at(self, position: int) -> int:
         """Return the time of the last record before a snapshot; a time after all others if it is not known."""
-        try:
-            head = read_header(read_file(self.fs, self.where.file_path(position + 1), HEADER_SIZE))
-        except JournalError:
-            head = None
+        head = self._header_in(position + 1)
         return _FOR_EVER if head is None else head.time
 
     # -- records -----------------------------------------------------------------------------------

@@ -34,9 +34,9 @@ from bookcore.persist.codec.budget import Budget
 from bookcore.persist.codec.columns import decode_column, encode_column
 from bookcore.persist.journal.runs import load_rows, load_run
 from bookcore.persist.journal.short import (
-    is_removal,
-    is_several,
-    is_short,
+    REMOVAL,
+    SEVERAL,
+    form_of,
     parts_of,
     read_short,
     removed_by,
@@ -199,11 +199,12 @@ def rows_of(record: bytes) -> list[Any]:
 
     Raises: `Unreadable` for bytes that no `Encoder` made, `MissingCodec` for a key whose codec is not registered.
     """
-    if not is_short(record):
+    form = form_of(record)
+    if not form:
         return _rows(record)
-    if is_several(record):
+    if form == SEVERAL:
         return [row for part in parts_of(record) for row in rows_of(part)]
-    if is_removal(record):
+    if form == REMOVAL:
         return [(Kind.RELEASED, removed_by(record), False, False, None, None)]
     number, start, end, where = read_short(record)
     return [(Kind.BOOKED, where, number, False, None, None, *_plain_facts(number, start, end))]
@@ -247,18 +248,19 @@ class Replay:
         whatever the calendar and the code of the user's classes raise for a record that does not fit the calendar.
         Complexity: as the commands that the record tells of.
         """
-        if is_several(record):
+        form = form_of(record)
+        if form == SEVERAL:
             for can_load, neighbours in groupby(parts_of(record), self._can_load):
                 parts = list(neighbours)
                 for at in self.load(parts) if can_load and len(parts) >= FEWEST else range(len(parts)):
                     self.apply(parts[at])
             return
-        if is_short(record):
-            if is_removal(record):
-                self._released(removed_by(record), False, False, None, None)
-            else:
-                number, start, end, where = read_short(record)
-                self._booked(where, number, False, None, None, *_plain_facts(number, start, end))
+        if form == REMOVAL:
+            self._released(removed_by(record), False, False, None, None)
+            return
+        if form:
+            number, start, end, where = read_short(record)
+            self._booked(where, number, False, None, None, *_plain_facts(number, start, end))
             return
         for kind, group in groupby(_rows(record), _kind_of):
             rows = list(group)
@@ -276,12 +278,13 @@ class Replay:
 
     def _can_load(self, record: bytes) -> bool:
         """Tell whether `load` takes a short record: no removal that subscribers receive."""
-        return not (self._state.log.active and is_removal(record))
+        return not (self._state.log.active and form_of(record) == REMOVAL)
 
     def loadable(self, record: bytes) -> list[bytes]:
         """Return the short records for `load` of which a record is made; none if it has other changes as well."""
-        if not is_several(record):
-            return [record] if is_short(record) and self._can_load(record) else []
+        form = form_of(record)
+        if form != SEVERAL:
+            return [record] if form and self._can_load(record) else []
         try:
             parts = parts_of(record)
         except Unreadable:
@@ -387,9 +390,7 @@ class Replay:
     def _held(self, id: Any, until: Any) -> None:
         self._state.commit(changes.Held(self._state.ledger.event(self._number(id)), until))
 
-    def _moved(
-        self, id: Any, where: Any, name: Any, same: Any, start: Any, end: Any, quantity: Any, fields: Any
-    ) -> None:
+    def _moved(self, id: Any, where: Any, name: Any, same: Any, start: Any, end: Any, quantity: Any, fields: Any) -> None:
         self._state.commit(changes.Moved(*self._replaced(id, self._record(where), name, same, start, end, quantity, fields)))
 
     def _changed(self, id: Any, name: Any, same: Any, start: Any, end: Any, quantity: Any, fields: Any) -> None:

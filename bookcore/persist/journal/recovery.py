@@ -185,9 +185,7 @@ def _begins(reader: Reader) -> bool:
     return not names.snapshots
 
 
-def _begin(
-    make: Make[C], reader: Reader, asked: Asked, create: bool
-) -> tuple[C, CalendarState, bytes, int]:
+def _begin(make: Make[C], reader: Reader, asked: Asked, create: bool) -> tuple[C, CalendarState, bytes, int]:
     """Make an empty calendar and its first files; return also the id of the store, and the time."""
     if not create:
         raise JournalError(reader.folder, "there is no calendar in it, and create is false")

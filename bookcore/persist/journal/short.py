@@ -47,7 +47,8 @@ _OF_INTS = 3  # the form of whole numbers
 _OF_NUMBERED = 4  # is added where the id of the resource is a whole number
 REMOVAL = 8
 """The form of a removal."""
-_SEVERAL = 9  # the form of a record that is made of others
+SEVERAL = 9
+"""The form of a record that is made of others."""
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -93,14 +94,9 @@ def short_form(state: CalendarState, change: changes.Change) -> bytes | None:
         return None
 
 
-def is_short(record: bytes) -> bool:
-    """Tell whether a record has the short form, of a plain booking, a removal, or several of these."""
-    return len(record) > _FORM_AT and record[_FORM_AT] != 0
-
-
-def is_several(record: bytes) -> bool:
-    """Tell whether a record is made of several short ones."""
-    return len(record) > _FORM_AT and record[_FORM_AT] == _SEVERAL
+def form_of(record: bytes) -> int:
+    """Return the form of a record; 0 for one that is not short."""
+    return record[_FORM_AT] if len(record) > _FORM_AT else 0
 
 
 def several(records: Sequence[bytes]) -> bytes:
@@ -110,7 +106,7 @@ def several(records: Sequence[bytes]) -> bytes:
     [b'booking!', b'removal.']
     """
     sizes = struct.pack(f"<{len(records)}I", *map(len, records))
-    return _NUMBER.pack(_SEVERAL << _FORM | len(records)) + sizes + b"".join(records)
+    return _NUMBER.pack(SEVERAL << _FORM | len(records)) + sizes + b"".join(records)
 
 
 def parts_of(record: bytes) -> list[bytes]:
@@ -123,14 +119,9 @@ def parts_of(record: bytes) -> list[bytes]:
     parts = [record[start:end] for start, end in pairwise(ends)]
     if ends[-1] != len(record) or min(map(len, parts), default=0) < _NUMBER.size:
         raise Unreadable(f"{count} changes whose sizes are not those of a record of {len(record)} bytes")
-    if not {0, _SEVERAL}.isdisjoint(forms_of(parts)):
+    if not {0, SEVERAL}.isdisjoint(forms_of(parts)):
         raise Unreadable("a change among several that has no short form of its own")
     return parts
-
-
-def is_removal(record: bytes) -> bool:
-    """Tell whether a short record is that of a removal."""
-    return record[_FORM_AT] == REMOVAL
 
 
 def forms_of(records: Iterable[bytes]) -> bytes:

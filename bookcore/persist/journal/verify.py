@@ -42,9 +42,7 @@ class Verified:
         return not self.damage
 
 
-def verify(
-    directory: str | os.PathLike[str], *, key: bytes | None = None, progress: Progress | None = None
-) -> Verified:
+def verify(directory: str | os.PathLike[str], *, key: bytes | None = None, progress: Progress | None = None) -> Verified:
     """Return what is in a directory, and what is damaged. Nothing is changed, and a calendar may have it open.
 
     Checksums are compared, and every record is applied to the oldest and to the newest snapshot that are whole, with

@@ -324,9 +324,7 @@ def parsed(name: str, data: bytes, secret: bytes = b"") -> tuple[Facts, list[Sec
     if data[: len(MAGIC)] != MAGIC:
         raise SnapshotDamagedError(name, "not a bookcore snapshot", offset=0)
     if len(data) < _HEADER.size + _TRAILER_SIZE:
-        raise SnapshotDamagedError(
-            name, f"cut short: {len(data)} bytes do not hold a snapshot", offset=len(data)
-        )
+        raise SnapshotDamagedError(name, f"cut short: {len(data)} bytes do not hold a snapshot", offset=len(data))
     _, version, codec, flags, count, store_id, sequence, rows, length, check = _HEADER.unpack_from(data)
     if not 1 <= version <= VERSION:
         if version > VERSION:
@@ -337,9 +335,7 @@ def parsed(name: str, data: bytes, secret: bytes = b"") -> tuple[Facts, list[Sec
     end = _HEADER.size + length
     if len(data) != end + _TRAILER_SIZE:
         what = "cut short" if len(data) < end + _TRAILER_SIZE else "too long"
-        raise SnapshotDamagedError(
-            name, f"{what}: {len(data)} bytes, {end + _TRAILER_SIZE} by its header", offset=48
-        )
+        raise SnapshotDamagedError(name, f"{what}: {len(data)} bytes, {end + _TRAILER_SIZE} by its header", offset=48)
     if data[end + _DIGEST_SIZE :] != END_MAGIC:
         raise SnapshotDamagedError(name, "no end mark", offset=end + _DIGEST_SIZE)
     if secret and not flags:
@@ -357,21 +353,15 @@ def _sections(name: str, data: memoryview, count: int) -> Iterator[Section]:
     at = _HEADER.size
     for _ in range(count):
         if len(data) - at < _LENGTH.size:
-            raise SnapshotDamagedError(
-                name, f"{count} sections by its header, the body ends before that", offset=at
-            )
+            raise SnapshotDamagedError(name, f"{count} sections by its header, the body ends before that", offset=at)
         (length,) = _LENGTH.unpack_from(data, at)
         at += _LENGTH.size
         if length > len(data) - at:
-            raise SnapshotDamagedError(
-                name, f"a section of {length} bytes, {len(data) - at} are left", offset=at
-            )
+            raise SnapshotDamagedError(name, f"a section of {length} bytes, {len(data) - at} are left", offset=at)
         try:
             yield loads(data[at : at + length])
         except FlatError as exc:
             raise SnapshotDamagedError(name, exc.reason, offset=at + exc.offset) from exc
         at += length
     if at != len(data):
-        raise SnapshotDamagedError(
-            name, f"{len(data) - at} bytes after the last of {count} sections", offset=at
-        )
+        raise SnapshotDamagedError(name, f"{len(data) - at} bytes after the last of {count} sections", offset=at)

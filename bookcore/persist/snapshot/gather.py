@@ -5,19 +5,18 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import chain, compress, repeat
 from operator import attrgetter, is_not, itemgetter, rshift
 from struct import Struct
-from types import NoneType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, TypeAlias
 
 from bookcore.engine.gate import question
 from bookcore.engine.state import CalendarState
 from bookcore.index.bitmap import ordinals
 from bookcore.index.dictionary_column import PART, DictionaryColumn, places_in, take, taker
+from bookcore.model.change import ResourceAdded
 from bookcore.model.closure import Closure
 from bookcore.model.errors import SnapshotError, brief
 from bookcore.model.event import BookingEvent
@@ -42,7 +41,12 @@ class Rows(NamedTuple):
 
     records: list[ResourceRecord]
     """Of all resources, in order of registration."""
-    columns: _Columns
+    edges: Sequence[Sequence[Any]]
+    """Start, end, start ... of the bookings of each resource."""
+    seqs: Sequence[int]
+    """The numbers of all bookings, in that order."""
+    quantities: list[int] | None
+    """None: all are 1."""
     ids: dict[int, Any]
     """The ids of bookings that are not their numbers, by number."""
     objects: dict[int, BookingEvent]
@@ -74,7 +78,7 @@ def read(calendar: CalendarState, path: object) -> Rows:
         raise SnapshotError(path, "a transaction is open, and may yet be undone")
     registry, ledger, holds = calendar.registry, calendar.ledger, calendar.holds
     records = registry.in_order()
-    columns = _copied(calendar.store, records)
+    edges, seqs, quantities = _copied(calendar.store, records)
     ids: dict[Any, Any] = {}
     for part in ledger.ids.parts:  # in C, a part at a time
         ids.update(part)
@@ -91,8 +95,9 @@ def read(calendar: CalendarState, path: object) -> Rows:
         crowded = [place for place, record in enumerate(records) if record.crowded and _is_crowded(calendar, record)]
     last, last_closure, fast_type = ledger.last, calendar.closures.last_id, calendar.keys.fast_type
     return Rows(
-        records, columns, ids, objects, until, expired, closures, active, tags, rules, last, last_closure, fast_type, crowded
-    )
+        records, edges, seqs, quantities, ids, objects, until, expired, closures, active, tags, rules,
+        last, last_closure, fast_type, crowded,
+    )  # fmt: skip
 
 
 def gather(calendar: CalendarState, path: object, rows: Rows | None = None, *, numbered: bool = False) -> State:
@@ -120,10 +125,7 @@ def gather(calendar: CalendarState, path: object, rows: Rows | None = None, *, n
     state.resources = _resources(records, classes, path, calendar.registry.key)
     rules = sorted(copies.rules, key=itemgetter(1))  # no resource has two
     state.tags = Tags([label for label, _ in tags], [members(bits) for _, bits in tags])
-    state.rules = Rules(
-        [hours.to_plain() for hours, _ in rules],
-        [members(bits) for _, bits in rules],
-    )
+    state.rules = Rules([hours.to_plain() for hours, _ in rules], [members(bits) for _, bits in rules])
     seqs, state.bookings = _bookings(copies, classes, numbered)
     place_by_seq = {seq: place for place, seq in enumerate(seqs)} if until or closures else {}
     state.holds = Holds([place_by_seq[seq] for seq, _ in until], [deadline for _, deadline in until])
@@ -185,20 +187,8 @@ def _released(released: _Gone, records: list[ResourceRecord], classes: ClassName
     )
 
 
-class _Registered(Protocol):
-    """A resource, and what the calendar read of it when it was registered: a `ResourceRecord`, or the record of a change."""
-
-    @property
-    def resource(self) -> Any: ...
-    @property
-    def id(self) -> Any: ...
-    @property
-    def capacity(self) -> int: ...
-    @property
-    def before(self) -> Any: ...
-    @property
-    def after(self) -> Any: ...
-
+_Registered: TypeAlias = ResourceRecord | ResourceAdded
+"""A resource, and what the calendar read of it when it was registered."""
 
 _FACTS = "id", "capacity", "before", "after"
 """What the calendar read of a resource when it was registered."""
@@ -212,12 +202,8 @@ def _resources(
     # loops of Python take no longer than loops in C here, and other threads may run in between
     ids, capacities = [record.id for record in records], [record.capacity for record in records]
     before, after = [record.before for record in records], [record.after for record in records]
-    types = {type(record.resource) for record in records}
-    for each in types:
+    for each in {type(record.resource) for record in records}:
         _check_carried(each, path)
-    if types == {Resource} and all(map(_is_as_registered, records)):  # most often
-        kinds, attributes = [classes.place(Resource)] * len(ids), [None] * len(ids)
-        return Resources(ids, kinds, capacities, before, after, attributes)
     for record in records:
         cls, attributes_found = _description(record, path, key)
         kinds.append(classes.place(cls))
@@ -273,9 +259,7 @@ def _check_carried(cls: type, path: object) -> None:
     try:
         object.__new__(cls)
     except TypeError as exc:
-        raise SnapshotTypeError(
-            path, f"resources of {name} cannot be carried ({exc})", [cls.__qualname__]
-        ) from exc
+        raise SnapshotTypeError(path, f"resources of {name} cannot be carried ({exc})", [cls.__qualname__]) from exc
 
 
 def _attributes(resource: Resource, record: _Registered) -> dict[str, Any] | None:
@@ -305,27 +289,16 @@ def by_text(values: Mapping[Any, Any]) -> dict[str, Any] | None:
     return {texts[name]: value for name, value in values.items()}  # type: ignore[misc]  # none of the texts is None
 
 
-@dataclass(slots=True)
-class _Columns:
-    """The rows of all bookings: the edges (start, end, start ...) of each resource, all numbers, quantities."""
-
-    edges: Sequence[Sequence[Any]]
-    seqs: Sequence[int]
-    quantities: list[int] | None
-    """None: all are 1."""
-
-
-def _copied(store: Any, records: list[ResourceRecord]) -> _Columns:
-    """Return a copy of all rows. The lock is held."""
+def _copied(store: Any, records: list[ResourceRecord]) -> tuple[Sequence[Sequence[Any]], Sequence[int], list[int] | None]:
+    """Return a copy of all rows: edges, numbers and quantities of `Rows`. The lock is held."""
     if isinstance(store, MemoryStore):
         columns = store.columns(records)
         if columns is not None:
-            edges, seqs = columns
-            return _Columns(edges, seqs, None)
+            return *columns, None
     rows_of = [store.overlapping(record, None, None) if record.active_count else () for record in records]
     rows = list(chain.from_iterable(rows_of))
     numbers, quantities = (list(map(itemgetter(at), rows)) for at in (2, 3))
-    return _Columns([[key for row in own for key in row[:2]] for own in rows_of], numbers, quantities)
+    return [[key for row in own for key in row[:2]] for own in rows_of], numbers, quantities
 
 
 def _in_order(seqs: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -360,13 +333,13 @@ def _in_order(seqs: Sequence[int]) -> tuple[list[int], list[int]]:
 
 def _bookings(copies: Rows, classes: ClassNames, numbered: bool) -> tuple[Sequence[int], Bookings]:
     """Return the numbers of the bookings, and a row for each; see `gather`."""
-    rows, ids, objects, fast_type = copies.columns, copies.ids, copies.objects, copies.fast_type
-    count, seqs, quantities = len(rows.seqs), rows.seqs, rows.quantities
+    ids, objects, seqs, quantities = copies.ids, copies.objects, copies.seqs, copies.quantities
+    count = len(seqs)
     places, edges = array("I"), list[Any]()
-    for place, own in enumerate(rows.edges):  # no loop in C, within which no other thread runs
+    for place, own in enumerate(copies.edges):  # no loop in C, within which no other thread runs
         places.frombytes(_PLACE.pack(place) * (len(own) >> 1))
         edges += own
-    keys = _key_table(edges) if numbered and not objects and fast_type is datetime else None
+    keys = _key_table(edges) if numbered and not objects and copies.fast_type is datetime else None
     starts, ends = (edges[::2], edges[1::2]) if keys is None else ([], [])
     if not numbered:
         order, seqs = _in_order(seqs)
@@ -383,8 +356,6 @@ def _bookings(copies: Rows, classes: ClassNames, numbered: bool) -> tuple[Sequen
             kinds[place] = classes.place(type(event))
             fields[place] = by_text(event.fields)
             starts[place], ends[place] = event._start, event._end
-            if not {type(event._start), type(event._end)} <= {fast_type, NoneType}:  # a `Timestamp` among datetimes
-                fast_type = None
     named: Any = seqs
     if numbered and ids:
         named = [None if type(id) is int and id == seq else id for seq, id in zip(seqs, map(ids.get, seqs), strict=True)]
@@ -396,7 +367,7 @@ def _bookings(copies: Rows, classes: ClassNames, numbered: bool) -> tuple[Sequen
         named,
         kinds,
         places,
-        KeyColumn(starts + ends, cls=fast_type) if keys is None else keys,
+        KeyColumn(starts + ends) if keys is None else keys,
         _same(1, count) if quantities is None else quantities,
         fields,
         seqs if numbered else None,
@@ -411,8 +382,7 @@ def _key_table(edges: list[Any]) -> KeyColumn | None:
     if table is None:
         return None
     distinct, entries = table
-    entries = entries[::2] + entries[1::2]
-    return KeyColumn(DictionaryColumn(distinct, entries), distinct, entries)
+    return KeyColumn(DictionaryColumn(distinct, entries[::2] + entries[1::2]))
 
 
 def _same(number: int, count: int) -> Sequence[int]:

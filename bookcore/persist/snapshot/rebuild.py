@@ -12,7 +12,7 @@ from dataclasses import fields
 from datetime import datetime, time
 from operator import is_not
 from types import MemberDescriptorType
-from typing import Any
+from typing import Any, TypeAlias
 
 from bookcore.engine.bulk_load import are_numbers, spans_of
 from bookcore.engine.engine import Engine
@@ -27,12 +27,14 @@ from bookcore.model.resource import Resource
 from bookcore.persist.codec.blob import Unreadable
 from bookcore.persist.codec.columns import KeyColumn
 from bookcore.persist.snapshot.classes import CODEC, OWN, resolve
-from bookcore.persist.snapshot.state import State
+from bookcore.persist.snapshot.state import Bookings, State
 from bookcore.stores.record import ResourceRecord
+
+_Maker: TypeAlias = Callable[[int], BookingEvent]
+"""Makes the booking of a row."""
 
 _FACTS = {*BookingEvent.__slots__, "resource", "start", "end", "id", "quantity", "__class__", "__dict__"}
 """What of a booking its fields cannot say."""
-
 
 ROOMY = 1 << 62
 """A capacity with room for all bookings."""
@@ -80,8 +82,9 @@ def _fill(calendar: CalendarState, state: State, classes: dict[str, type]) -> No
     for place in state.crowded:  # until its bookings are there
         calendar.commit(CapacitySet(resources[place], ROOMY, facts.capacities[place]))
     seqs = _numbers(state)
-    if not _load_in_one_piece(calendar, state, seqs, resources, classes):
-        _book_one_by_one(calendar, state, seqs, resources, classes)
+    booking = _booking_maker(state, state.bookings, resources, classes)
+    if not _load_in_one_piece(calendar, state, seqs, booking, classes):
+        _book_one_by_one(calendar, state, seqs, booking)
     for place in state.crowded:
         calendar.commit(CapacitySet(resources[place], facts.capacities[place], ROOMY))
     ledger = calendar.ledger
@@ -127,15 +130,13 @@ def _close(
     rows = state.closures
     count = len(rows.ids)
     keys = rows.keys.values
-    facts = zip(
-        rows.ids, rows.resources, keys[:count], keys[count:], rows.reasons, rows.overlapping, strict=True
-    )
-    released = _released(state, resources, classes) if state.released.ids else []
+    facts = zip(rows.ids, rows.resources, keys[:count], keys[count:], rows.reasons, rows.overlapping, strict=True)
+    released = list(map(_booking_maker(state, state.released, resources, classes), range(len(state.released.ids))))
+    for event in released:
+        event._seq = 0  # cannot be changed
     for id, place, start, end, reason, overlapping in facts:
         calendar.keys.admit(start, end)
-        listed = tuple(
-            calendar.ledger.event(seqs[at]) if at < len(seqs) else released[at - len(seqs)] for at in overlapping
-        )
+        listed = tuple(calendar.ledger.event(seqs[at]) if at < len(seqs) else released[at - len(seqs)] for at in overlapping)
         calendar.commit(Closed(Closure(resources[place], start, end, reason, id, listed)))
     calendar.number_after(closure=state.last_closure)
 
@@ -145,9 +146,7 @@ def _resources(state: State, classes: dict[str, type], id_of: Callable[[Any], An
     makers = {kind: maker(classes[name]) for kind, name in enumerate(state.classes) if name in classes}
     columns = rows.ids, rows.capacities, rows.before, rows.after
     made: list[Any] = []
-    for id, capacity, before, after, kind, attributes in zip(
-        *columns, rows.kinds, rows.attributes, strict=True
-    ):
+    for id, capacity, before, after, kind, attributes in zip(*columns, rows.kinds, rows.attributes, strict=True):
         if kind in makers:
             made.append(makers[kind](id, capacity, before, after, attributes))
         elif id_of(attributes) == id:
@@ -189,33 +188,24 @@ def maker(cls: type) -> Callable[..., Any]:
             try:
                 made.__dict__.update(values)
             except AttributeError:
-                raise Unreadable(
-                    f"{cls.__qualname__} has no place for the attributes {sorted(values)}"
-                ) from None
+                raise Unreadable(f"{cls.__qualname__} has no place for the attributes {sorted(values)}") from None
         return made
 
     return make
 
 
-def _released(state: State, resources: list[Any], classes: dict[str, type]) -> list[BookingEvent]:
-    """Return bookings that were active once, as records that own no lock."""
-    rows = state.released
+def _booking_maker(state: State, rows: Bookings, resources: list[Any], classes: dict[str, type]) -> _Maker:
+    """Return a function that makes the booking of a row."""
     count, keys = len(rows.ids), rows.keys.values
-    made, makers = [], _event_makers(state, rows.kinds, classes)
-    for kind, place, start, end, id, quantity, loose in zip(
-        rows.kinds,
-        rows.resources,
-        keys[:count],
-        keys[count:],
-        rows.ids,
-        rows.quantities,
-        rows.fields,
-        strict=True,
-    ):
-        event = makers[kind](resources[place], start, end, id, quantity, loose)
-        event._seq = 0  # cannot be changed
-        made.append(event)
-    return made
+    makers = {kind: event_maker(classes[state.classes[kind]]) for kind in _distinct(rows.kinds)}
+
+    def make(at: int) -> BookingEvent:
+        event: BookingEvent = makers[rows.kinds[at]](
+            resources[rows.resources[at]], keys[at], keys[count + at], rows.ids[at], rows.quantities[at], rows.fields[at]
+        )
+        return event
+
+    return make
 
 
 def event_maker(cls: type) -> Callable[..., Any]:
@@ -247,38 +237,27 @@ def event_maker(cls: type) -> Callable[..., Any]:
     return make
 
 
-def _event_makers(state: State, kinds: Sequence[int], classes: dict[str, type]) -> dict[int, Callable[..., Any]]:
-    """Return for each of these places of a class a function that makes its bookings."""
-    return {kind: event_maker(classes[state.classes[kind]]) for kind in _distinct(kinds)}
-
-
 def _kept(
-    calendar: CalendarState, state: State, seqs: Sequence[int], resources: list[Any], classes: dict[str, type]
+    calendar: CalendarState, state: State, seqs: Sequence[int], booking: _Maker, classes: dict[str, type]
 ) -> dict[int, BookingEvent]:
     """Return the events that the ledger has to keep, by number: they carry more than their rows, or other keys."""
-    rows = state.bookings
-    count, keys = len(rows.ids), rows.keys
-    classes_of = {kind: classes[state.classes[kind]] for kind in _distinct(rows.kinds)}
-    own_class = set(classes_of.values()) != {BookingEvent}
+    rows, keys = state.bookings, state.bookings.keys
+    own = {kind for kind in _distinct(rows.kinds) if classes[state.classes[kind]] is not BookingEvent}
     # keys with a zone come back in it, and the index holds them in UTC
     # without a table, keys hardly repeat, and `_spans` takes only keys that are their own index form
-    as_given = keys.table is None or (keys.normals is not None and not any(map(is_not, keys.normals, keys.table)))
-    if as_given and not own_class and rows.bare:
+    as_given = keys.normals is None or not any(map(is_not, keys.normals, keys.values.table))
+    if as_given and not own and rows.bare:
         return {}
     events: dict[int, BookingEvent] = {}
-    makers = _event_makers(state, rows.kinds, classes)
-    for at, (seq, kind) in enumerate(zip(seqs, rows.kinds, strict=True)):
-        if not as_given or rows.fields[at] or classes_of[kind] is not BookingEvent:
-            start, end = keys.values[at], keys.values[count + at]
-            resource = resources[rows.resources[at]]
-            event = makers[kind](resource, start, end, rows.ids[at], rows.quantities[at], rows.fields[at])
+    for at, (seq, kind, more) in enumerate(zip(seqs, rows.kinds, rows.fields, strict=True)):
+        if not as_given or more or kind in own:
+            event = events[seq] = booking(at)
             event._seq, event._home = seq, calendar.ledger
-            events[seq] = event
     return events
 
 
 def _load_in_one_piece(
-    calendar: CalendarState, state: State, seqs: Sequence[int], resources: list[Any], classes: dict[str, type]
+    calendar: CalendarState, state: State, seqs: Sequence[int], booking: _Maker, classes: dict[str, type]
 ) -> bool:
     """Book all rows at once, or return False with nothing changed.
 
@@ -296,7 +275,7 @@ def _load_in_one_piece(
     if spans is None:
         return False
     records = DictionaryColumn(by_place, rows.resources)
-    events = _kept(calendar, state, seqs, resources, classes)
+    events = _kept(calendar, state, seqs, booking, classes)
     loaded = calendar.load(records, *spans, seqs, None if are_numbers(rows.ids, seqs) else rows.ids, events)
     calendar.end_load()
     return loaded
@@ -304,29 +283,24 @@ def _load_in_one_piece(
 
 def _spans(calendar: CalendarState, column: KeyColumn, count: int) -> tuple[Sequence[Any], Sequence[Any]] | None:
     """Return starts and ends in index form, or None if they are not of one simple kind."""
-    keys, places = column.normals, column.entries
-    if places is None:  # the keys hardly repeat
+    keys = column.normals
+    if keys is None:  # the keys hardly repeat
         kinds = set(map(type, column.values))
         # an index may hold one object for equal keys, and two times are equal whose folds differ
         folded = bool(kinds & {datetime, time}) and any(getattr(key, "fold", 0) for key in column.values)
         plain = kinds <= OWN_KEYS and not folded
         return spans_of(calendar.keys, column.values[:count], column.values[count:]) if plain else None
-    if keys is None or type(keys[0]) is tuple or not is_one_kind(keys, set(map(type, keys))):
+    if type(keys[0]) is tuple or not is_one_kind(keys, set(map(type, keys))):
         return None
     calendar.keys.point(keys[0])  # all keys are of one kind, so one is checked
+    places = column.values.places
     return DictionaryColumn(keys, places[:count]), DictionaryColumn(keys, places[count:])
 
 
-def _book_one_by_one(
-    calendar: CalendarState, state: State, seqs: Sequence[int], resources: list[Any], classes: dict[str, type]
-) -> None:
+def _book_one_by_one(calendar: CalendarState, state: State, seqs: Sequence[int], booking: _Maker) -> None:
     """Book all rows as `Calendar.add_booking` does, which finds the first that cannot be, and says why."""
-    rows = state.bookings
-    count, keys = len(rows.ids), rows.keys.values
-    engine, makers = Engine(calendar), _event_makers(state, rows.kinds, classes)
-    for seq, at in sorted(zip(seqs, range(count), strict=True)):
-        event = makers[rows.kinds[at]](
-            resources[rows.resources[at]], keys[at], keys[count + at], rows.ids[at], rows.quantities[at], rows.fields[at]
-        )
+    engine = Engine(calendar)
+    for seq, at in sorted(zip(seqs, range(len(state.bookings.ids)), strict=True)):
+        event = booking(at)
         calendar.number_after(booking=seq - 1)
         engine.add_booking(event)

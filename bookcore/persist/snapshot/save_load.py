@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 from bookcore.engine.bulk_load import garbage_paused
@@ -44,6 +45,8 @@ from bookcore.persist.snapshot.rebuild import classes_in, rebuild
 from bookcore.persist.snapshot.state import decode_state, encode_state
 
 C = TypeVar("C")
+Make = Callable[..., tuple[C, CalendarState]]
+"""Makes an empty calendar with ``bounds`` and ``event_type``, and returns it with its state."""
 
 
 def save(
@@ -92,7 +95,7 @@ def _encoded(calendar: CalendarState, name: str, store_id: bytes, rows: Rows | N
 
 
 def load(
-    make: Callable[..., tuple[C, CalendarState]],
+    make: Make[C],
     path: str | os.PathLike[str],
     *,
     types: Iterable[type] = (),
@@ -102,8 +105,8 @@ def load(
 ) -> C:
     """Return a new calendar with all that `save` wrote to the file. `Calendar.restore` says the rest.
 
-    *make* is called once, with ``bounds`` and ``event_type``, and returns an empty calendar and its state. *types* are
-    known by their ``__qualname__``; objects are made without calling the code of their classes.
+    *make* is called once. *types* are known by their ``__qualname__``; objects are made without calling the code of their
+    classes.
 
     Raises: `SnapshotDamagedError` for a file that is not exactly as it was written, or was not written by a calendar;
     `SnapshotTypeError` for a class or key codec that is missing; `SnapshotVersionError`, `SnapshotKeyError`; `SnapshotError`
@@ -116,36 +119,24 @@ def load(
 
 
 def load_file(
-    make: Callable[..., tuple[C, CalendarState]],
-    name: str,
-    known: dict[str, type],
-    key: bytes | None,
-    allowed: Limits,
-    fs: FileSystem,
+    make: Make[C], name: str, known: dict[str, type], key: bytes | None, allowed: Limits, fs: FileSystem
 ) -> tuple[C, CalendarState, Facts]:
     """As `load`, with classes by name. Return also the calendar's state, and the facts in the file's header."""
-    with _enough_memory(name, "read"):
-        facts, sections = read_file(name, key, allowed, fs)
-    return _rebuilt(make, name, known, facts, sections, allowed.max_ratio)
+    return _rebuilt(make, name, known, partial(read_file, name, key, allowed, fs), allowed.max_ratio)
 
 
 def load_bytes(
-    make: Callable[..., tuple[C, CalendarState]], name: str, known: dict[str, type], data: bytes
+    make: Make[C], name: str, known: dict[str, type], data: bytes
 ) -> tuple[C, CalendarState, Facts]:
     """As `load_file`, from the bytes that `save_bytes` returned."""
-    with _enough_memory(name, "read"):
-        facts, sections = parsed(name, data)
-    return _rebuilt(make, name, known, facts, sections, Limits().max_ratio)
+    return _rebuilt(make, name, known, partial(parsed, name, data), Limits().max_ratio)
 
 
 def _rebuilt(
-    make: Callable[..., tuple[C, CalendarState]],
-    name: str,
-    known: dict[str, type],
-    facts: Facts,
-    sections: list[Section],
-    max_ratio: int,
+    make: Make[C], name: str, known: dict[str, type], parts: Callable[[], tuple[Facts, list[Section]]], max_ratio: int
 ) -> tuple[C, CalendarState, Facts]:
+    with _enough_memory(name, "read"):
+        facts, sections = parts()
     with garbage_paused(aged=True):  # a visit of the collector would take a sixth of the time
         with _translated_read_errors(name):
             state = decode_state(sections, max_ratio, numbered=facts.version >= 2)

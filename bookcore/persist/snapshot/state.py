@@ -28,18 +28,18 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
 from functools import partial
 from itertools import chain, count, filterfalse, islice, repeat
 from operator import attrgetter, eq, is_, is_not, lt
-from types import NoneType
 from typing import Any
 
 from bookcore.engine.buffers import token_of
 from bookcore.index.column import SHARED
-from bookcore.index.dictionary_column import are_spans
+from bookcore.index.dictionary_column import DictionaryColumn, are_spans
 from bookcore.index.id_table import count_up
+from bookcore.model.errors import blaming
 from bookcore.model.keys import AS_THEY_ARE, OWN_KEYS, normal
 from bookcore.model.lengths import wrong_with
 from bookcore.persist.codec.blob import Unreadable, Unwritable
@@ -171,43 +171,38 @@ def encode_state(state: State) -> list[Section]:
     if max(state.last_sequence, state.last_closure) > _LAST_NUMBER:
         raise Unwritable(max(state.last_sequence, state.last_closure), "numbers of bookings and closures end at 2**62")
     facts = (state.bounds, state.classes, state.event_type, state.last_sequence, state.last_closure)
-    resources, closures = state.resources, state.closures
     sections = [
-        _section("calendar", 1, values([facts])),
-        _section(
-            "resources", len(resources.ids), values(resources.ids), numbers(resources.kinds),
-            numbers(resources.capacities), values(resources.before), values(resources.after),
-            values(resources.attributes),
-        ),
-        _section("tags", len(state.tags.labels), values(state.tags.labels), values(state.tags.members)),
-        _section("rules", len(state.rules.hours), values(state.rules.hours), values(state.rules.members)),
+        (_head("calendar", 1), values([facts])),
+        _section("resources", state.resources, values, numbers, numbers, values, values, values),
+        _section("tags", state.tags, values, values),
+        _section("rules", state.rules, values, values),
         _bookings_section("bookings", state.bookings),
-        _section("holds", len(state.holds.until), numbers(state.holds.bookings), values(state.holds.until)),
-        _section("expired", len(state.expired.ids), values(state.expired.ids), values(state.expired.until)),
-        _section(
-            "closures", len(closures.ids), values(closures.ids), numbers(closures.resources),
-            values(closures.keys.values), values(closures.reasons), values(closures.overlapping),
-        ),
-    ]  # fmt: skip
+        _section("holds", state.holds, numbers, values),
+        _section("expired", state.expired, values, values),
+        _section("closures", state.closures, values, numbers, encode_keys, values, values),
+    ]
     if state.released.ids or state.crowded:
         sections.append(_bookings_section("released", state.released))
     if state.crowded:
-        sections.append(_section("crowded", len(state.crowded), numbers(state.crowded)))
+        sections.append((_head("crowded", len(state.crowded)), numbers(state.crowded)))
     return sections
 
 
 def _bookings_section(name: str, rows: Bookings) -> Section:
-    numbers = () if rows.numbers is None else (encode_numbers(rows.numbers),)
-    ids: Any = rows.ids
-    return _section(
-        name, len(ids), encode_column(ids, NoneType if rows.nameless else None), encode_numbers(rows.kinds),
-        encode_numbers(rows.resources), encode_keys(rows.keys), encode_numbers(rows.quantities),
-        encode_column(rows.fields, NoneType if rows.bare else None), *numbers,
-    )  # fmt: skip
+    ids, more = partial(encode_column, blank=rows.nameless), partial(encode_column, blank=rows.bare)
+    numbers = () if rows.numbers is None else (encode_numbers,)
+    return _section(name, rows, ids, encode_numbers, encode_numbers, encode_keys, encode_numbers, more, *numbers)
 
 
-def _section(name: str, rows: int, *columns: bytes) -> Section:
-    return (_HEAD.pack(rows, name.encode()), *columns)
+def _section(name: str, rows: Any, *encoders: Callable[[Any], bytes]) -> Section:
+    """Return the section of *rows*, whose fields are the columns, in order; the first tells how many rows there are."""
+    columns = [getattr(rows, each.name) for each in fields(rows)]
+    encoded = [encode(column) for encode, column in zip(encoders, columns, strict=False)]
+    return _head(name, len(columns[0])), *encoded
+
+
+def _head(name: str, rows: int) -> bytes:
+    return _HEAD.pack(rows, name.encode())
 
 
 def decode_state(sections: Sequence[Section], ratio: int = 1, *, numbered: bool = False) -> State:
@@ -226,62 +221,51 @@ def decode_state(sections: Sequence[Section], ratio: int = 1, *, numbered: bool 
     read = partial(_read_section, by_name, budget)
     values, numbers = decode_column, decode_numbers
 
-    _, (facts,) = read("calendar", values)
+    (facts,) = read("calendar", values)
     state = State(*_checked_facts(facts))
     kind = _places(len(state.classes))
     closed = state.bounds == "[]"
 
-    resource_count, columns = read("resources", values, kind, numbers, values, values, values)
-    state.resources = Resources(*columns)
-    _check_ids(state.resources.ids, budget)
-    _check_capacities(state.resources.capacities, budget)
-    _check_positive(state.resources.capacities)
-    _check_lengths(state.resources.before, budget)
-    _check_lengths(state.resources.after, budget)
-    resource = _places(resource_count)
+    resources = state.resources = Resources(*read("resources", values, kind, numbers, values, values, values))
+    _check_ids(resources.ids, budget)
+    _check_capacities(resources.capacities, budget)
+    _check_positive(resources.capacities)
+    _check_lengths(resources.before, budget)
+    _check_lengths(resources.after, budget)
+    resource = _places(len(resources.ids))
 
-    _, columns = read("tags", values, values)
-    state.tags = Tags(*columns)
+    state.tags = Tags(*read("tags", values, values))
     _check_distinct(state.tags.labels, budget)  # None is allowed as a label, unlike as an id
-    _check_members(state.tags.members, resource_count)
-    budget.charge_bitmaps(map(max, filter(None, state.tags.members)))
-
-    _, columns = read("rules", values, values)
-    state.rules = Rules(*columns)
+    state.rules = Rules(*read("rules", values, values))
     _check_all(state.rules.hours, dict)
-    _check_members(state.rules.members, resource_count)
-    budget.charge_bitmaps(map(max, filter(None, state.rules.members)))
+    for members in (state.tags.members, state.rules.members):
+        _check_members(members, len(resources.ids))
+        budget.charge_bitmaps(map(max, filter(None, members)))
 
-    booking_columns = kind, resource, _decode_spans, numbers, values
-    number_column = (numbers,) if numbered else ()
-    booking_count, columns = read("bookings", values, *booking_columns, *number_column)
-    state.bookings = _checked_bookings(closed, budget, *columns)
+    booking_columns = values, kind, resource, _decode_spans, numbers, values
+    columns = read("bookings", *booking_columns, *((numbers,) if numbered else ()))
+    bookings = state.bookings = _checked_bookings(closed, budget, *columns)
     if numbered:
-        _name_by_number(state.bookings, state.last_sequence)
-    if state.bookings.ids is not state.bookings.numbers:
-        _check_ids(state.bookings.ids, budget)
+        _name_by_number(bookings, state.last_sequence)
+    if bookings.ids is not bookings.numbers:
+        _check_ids(bookings.ids, budget)
 
-    _, columns = read("holds", _places(booking_count), values)
-    state.holds = Holds(*columns)
+    state.holds = Holds(*read("holds", _places(len(bookings.ids)), values))
     _check_ids(state.holds.bookings, budget)
 
-    _, columns = read("expired", values, values)
-    state.expired = Expired(*columns)
+    state.expired = Expired(*read("expired", values, values))
     _check_ids(state.expired.ids, budget)
 
-    _, columns = read("closures", values, resource, _decode_spans, values, values)
-    state.closures = Closures(*columns)
-    _check_closure_ids(state.closures.ids, state.last_closure, budget)
-    _check_all(state.closures.reasons, str)
-    state.closures.keys = _check_spans(state.closures.keys, closed, budget)
+    closures = state.closures = Closures(*read("closures", values, resource, _decode_spans, values, values))
+    _check_closure_ids(closures.ids, state.last_closure, budget)
+    _check_all(closures.reasons, str)
+    closures.keys = _check_spans(closures.keys, closed, budget)
 
-    released_count = 0
     if "released" in by_name:
-        released_count, columns = read("released", values, *booking_columns)
-        state.released = _checked_bookings(closed, budget, *columns)
-    _check_members(state.closures.overlapping, booking_count + released_count)
+        state.released = _checked_bookings(closed, budget, *read("released", *booking_columns))
+    _check_members(closures.overlapping, len(bookings.ids) + len(state.released.ids))
     if "crowded" in by_name:
-        _, (state.crowded,) = read("crowded", resource)
+        (state.crowded,) = read("crowded", resource)
         _check_ids(state.crowded, budget)
     return state
 
@@ -301,13 +285,11 @@ def _places(below: int) -> Decoder:
 
 
 def _decode_spans(data: bytes, rows: int, budget: Budget) -> KeyColumn:
-    return decode_keys(data, 2 * rows, budget, compared=True)
+    return decode_keys(data, 2 * rows, budget)
 
 
-def _read_section(
-    by_name: dict[str, Section], budget: Budget, name: str, *decoders: Decoder
-) -> tuple[int, list[Any]]:
-    """Return the number of rows and the decoded columns of a section."""
+def _read_section(by_name: dict[str, Section], budget: Budget, name: str, *decoders: Decoder) -> list[Any]:
+    """Return the decoded columns of a section."""
     section = by_name[name]
     head = section[0] if section else b""
     if len(head) != _HEAD.size or head[8:].rstrip(b"\0") != name.encode():
@@ -326,7 +308,7 @@ def _read_section(
         except Unreadable as exc:
             exc.reason = f"section {name}, column {number}: {exc.reason}"
             raise
-    return rows, columns
+    return columns
 
 
 # -- checks ------------------------------------------------------------------------------------------------
@@ -388,13 +370,9 @@ def _are_given(numbers: Sequence[int], last: int) -> bool:
 
 def _check_distinct(ids: Sequence[Any], budget: Budget) -> set[Any]:
     """Raise if an id has no hash or is there twice; return the set of the ids."""
-    try:
+    with blaming(lambda exc: Unreadable(f"an id that cannot be hashed ({type(exc).__name__})"), Unreadable):
         budget.charge_hashes(ids)
         distinct = set(ids)
-    except (Unreadable, MemoryError):
-        raise
-    except Exception as exc:
-        raise Unreadable(f"an id that cannot be hashed ({type(exc).__name__})") from exc
     if len(distinct) != len(ids):
         raise Unreadable("an id twice")
     return distinct
@@ -464,39 +442,33 @@ def _check_spans(keys: KeyColumn, closed: bool, budget: Budget) -> KeyColumn:
     with the index form of their table if they have one. Keys are compared in index form, since Python compares two
     datetimes of one zone by their wall clocks, which jump when the clocks change.
     """
-    half = len(keys.values) // 2
-    try:
-        points = keys.values if keys.table is None else keys.table
+    column = keys.values
+    half, table = len(column) // 2, column.table if isinstance(column, DictionaryColumn) else None
+    with blaming(lambda exc: Unreadable(f"keys that cannot be compared ({failure(exc)})"), Unreadable):
+        points = column if table is None else table
         if not all(map(eq, points, points)):
             raise Unreadable("a key that does not equal itself (NaN)")
         types = set(map(type, points))
         _charge_hashes(points, budget)
         normals = points
-        if not types - {type(None)} <= AS_THEY_ARE and (keys.table is not None or _need_index_form(points, types)):
+        if not types - {type(None)} <= AS_THEY_ARE and (table is not None or _need_index_form(points, types)):
             normals = list(map(normal, points))
         starts: Any
         ends: Any
-        if keys.table is None:
+        if table is None:
             starts, ends = islice(normals, half), islice(normals, half, None)
         else:
-            keys = keys._replace(normals=normals)
-            places: Any = keys.entries
-            starts, ends = places[:half], places[half:]
+            keys = KeyColumn(column, normals)
+            starts, ends = column.places[:half], column.places[half:]
             if not (len(types) == 1 and types <= SHARED.keys() and all(map(lt, normals, islice(normals, 1, None)))):
                 starts, ends = map(normals.__getitem__, starts), map(normals.__getitem__, ends)
         if type(None) in types:
-            pairs = [
-                pair for pair in zip(starts, ends, strict=True) if pair[0] is not None and pair[1] is not None
-            ]
+            pairs = [pair for pair in zip(starts, ends, strict=True) if pair[0] is not None and pair[1] is not None]
             starts, ends = [start for start, _ in pairs], [end for _, end in pairs]
         if isinstance(starts, array):  # places, which are in the order of the keys
             in_order = are_spans(closed, starts, ends)
         else:
             in_order = not any(map(lt, ends, starts)) if closed else all(map(lt, starts, ends))
-    except (Unreadable, MemoryError):
-        raise
-    except Exception as exc:
-        raise Unreadable(f"keys that cannot be compared ({failure(exc)})") from exc
     if not in_order:
         raise Unreadable("a span that ends before it starts")
     return keys

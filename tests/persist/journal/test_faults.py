@@ -654,8 +654,8 @@ def _header_unsynced(self: Directory, store_id: bytes, first: int, time: int) ->
     sync_folder(self.fs, self.folder)
 
 
-def _unchecked(data: bytes, sequence: int, salt: int) -> list[frames.Frame]:
-    found, at = list[frames.Frame](), frames.HEADER_SIZE
+def _unchecked(data: bytes, at: int, sequence: int, salt: int) -> list[frames.Frame]:
+    found = list[frames.Frame]()
     while at + frames.FRAME_SIZE < len(data):
         length, _, *rest = frames._FRAME.unpack_from(data, at)
         start = at + frames.FRAME_SIZE

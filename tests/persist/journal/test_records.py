@@ -21,7 +21,7 @@ from bookcore.persist.journal import reading
 from bookcore.persist.journal.errors import JournalDamagedError
 from bookcore.persist.journal.reading import Record, replay
 from bookcore.persist.journal.records import Encoder, Replay, rows_of, standing
-from bookcore.persist.journal.short import is_several, is_short, parts_of, several
+from bookcore.persist.journal.short import SEVERAL, form_of, parts_of, several
 from bookcore.persist.snapshot.classes import handed_in
 
 FAMILIES = ("int", "Decimal", "str", "datetime", "zone", "tuple")
@@ -238,7 +238,7 @@ def test_a_plain_booking_has_a_short_record_where_its_keys_allow_it(name: str) -
     follower.catch_up()
     leader.book(where, start, end)
     record = follower.catch_up()
-    assert is_short(record) is (name in SHORT)
+    assert bool(form_of(record)) is (name in SHORT)
     assert start_of.digest() == leader.digest()
     found = start_of.get(1)
     assert (found.resource.id, found.start, found.end) == (where, start, end)
@@ -261,7 +261,7 @@ def test_a_booking_that_says_more_has_a_long_record() -> None:
         lambda: leader.book_all([("room", 1, 2), {"resource": "room", "start": 1, "end": 2, "guest": "Ada"}]),
     ):  # fmt: skip
         call()
-        assert not is_short(follower.catch_up())
+        assert not form_of(follower.catch_up())
         assert start_of.digest() == leader.digest()
 
 
@@ -286,7 +286,7 @@ def test_several_plain_changes_have_one_record_of_short_ones() -> None:
     ):  # fmt: skip
         call()
         record = follower.catch_up()
-        assert is_several(record)
+        assert form_of(record) == SEVERAL
         assert len(parts_of(record)) == count
         assert rows_of(record) == [row for part in parts_of(record) for row in rows_of(part)]
         assert start_of.digest() == leader.digest()
@@ -294,7 +294,7 @@ def test_several_plain_changes_have_one_record_of_short_ones() -> None:
     with leader.transaction():
         leader.book("room", 1, 2)
         leader.tag("room", "sea")
-    assert not is_short(follower.catch_up())
+    assert not form_of(follower.catch_up())
 
 
 class Odd(BookingEvent):
@@ -467,7 +467,7 @@ def test_removals_among_bookings_make_what_applying_one_by_one_makes(
             if old and rng.random() < 0.03:
                 leader.remove_booking(old.pop())
                 records.append(encoded(follower))
-        assert all(map(is_short, records))
+        assert all(map(form_of, records))
         runs.clear()
         copy = replayed(start, records, closed)
         copy.check()
@@ -572,7 +572,7 @@ def test_a_run_that_cannot_be_applied_names_the_record(what: str) -> None:
     records = records_of(leader, Follower(leader, [], Calendar()), 600)
     bad, state = 412, other._engine.state
     data = bytearray(records[bad].data)
-    assert is_short(bytes(data))
+    assert form_of(bytes(data))
     if what == "overlap":
         data[8:16] = records[bad - 1].data[8:16]
     elif what == "number":
