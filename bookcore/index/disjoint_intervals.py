@@ -45,14 +45,17 @@ Interval: TypeAlias = tuple[Any, Any, int]
 
 
 class DisjointIntervals:
-    """Disjoint half-open intervals in order: the sorted ``edges``, and ``values`` in the same order."""
+    """Disjoint half-open intervals in order: the sorted ``edges``, and ``values`` in the same order.
+
+    A change replaces both. So a tuple and an array that are given to the class are used as they are, without a copy.
+    """
 
     __slots__ = ("edges", "values")
     closed = False
 
     def __init__(self, edges: Iterable[Any] = (), values: Iterable[int] = ()) -> None:
         self.edges: tuple[Any, ...] = tuple(edges)
-        self.values: array[int] = array("q", values)
+        self.values: array[int] = values if isinstance(values, array) else array("q", values)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -71,10 +74,10 @@ class DisjointIntervals:
 
     def put(self, at: int, start: Any, end: Any, value: int) -> None:
         """Insert an interval at the place that `gap` returned. No key is compared. O(m)."""
-        edges = self.edges
+        edges, values = self.edges, self.values[:]
+        values.insert(at >> 1, value)
         span = (LOWEST if start is None else start, HIGHEST if end is None else end)
-        self.values.insert(at >> 1, value)  # first: `rows` takes a value without edges for one that is being inserted
-        self.edges = edges[:at] + span + edges[at:]
+        self.edges, self.values = edges[:at] + span + edges[at:], values
 
     def find(self, value: int) -> int:
         """Return the place of the start of an interval, by its number. No key is compared. O(m). Raises: ValueError."""
@@ -92,15 +95,15 @@ class DisjointIntervals:
 
     def take(self, at: int) -> None:
         """Remove the interval at a place. No key is compared. O(m)."""
-        edges = self.edges
-        self.edges = edges[:at] + edges[at + 2 :]
-        del self.values[at >> 1]
+        edges, values = self.edges, self.values[:]
+        del values[at >> 1]
+        self.edges, self.values = edges[:at] + edges[at + 2 :], values
 
     def rows(self, keeps: Callable[[int], bool]) -> list[Interval]:
         """Return the intervals whose number is to be kept, also after a change was cut off. O(m).
 
-        Between the two steps of a change there is one value more than there are intervals: the number that it inserts or
-        removes, which is not to be kept.
+        There is one value more than there are intervals where `ExclusiveIndex.insert_if_free` was cut off between its two
+        steps: the number that it inserted, which is not to be kept.
         """
         edges, values = self.edges, list(self.values)
         if 2 * len(values) > len(edges):

@@ -80,6 +80,6 @@ def test_the_index_of_a_resource_is_chunked_and_made_one_piece_again(bounds: Any
     for left, event in zip(range(len(events) - 1, -1, -1), events, strict=True):
         calendar.remove_booking(event)
         calendar.check()
-        assert len(calendar) == left == index.active == len(index.intervals)
+        assert len(calendar) == left == index.active == len(index)
         assert calendar.is_available(room, event.start, event.start + 1)
     assert type(index.intervals) is not ChunkedIntervals

@@ -31,7 +31,6 @@ from bookcore.index.dictionary_column import (
     sort_rows,
     take,
 )
-from bookcore.index.disjoint_intervals import DisjointIntervals
 from bookcore.index.lanes import widened
 from bookcore.index.occupancy import OccupancyIndex
 from bookcore.model.keys import HIGHEST, LOWEST
@@ -68,7 +67,8 @@ def load(
         added: Any = records, starts, ends, seqs
         records, starts, ends, seqs = [], [], [], []
         for record in held:
-            edges, values = record.state.intervals.edges, record.state.intervals.values
+            rows = record.state.rows()
+            edges, values = rows.edges, rows.values
             if edges[0] is LOWEST or edges[-1] is HIGHEST:
                 return False
             records += [record] * len(values)
@@ -129,10 +129,9 @@ def _load_ranked(
         cuts = [bound - low for bound in batch]
         for record, first, last in zip(firsts[at : at + AT_ONCE], cuts[:-1], cuts[1:], strict=True):
             index = record.state
-            intervals, own, values = index.intervals, edges[2 * first : 2 * last], numbered[first:last]
-            if type(intervals) is DisjointIntervals and last - first <= index.sizes.split:
-                intervals.edges = index.edges = own  # `ExclusiveIndex.fill`, written out for what is not chunked
-                intervals.values = values
+            own, values = edges[2 * first : 2 * last], numbered[first:last]
+            if index.edges is not None and last - first <= index.sizes.split:
+                index.edges, index.values = own, values  # `ExclusiveIndex.fill`, written out for what is not chunked
             else:
                 index.fill(own, values)
     return True

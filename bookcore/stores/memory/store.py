@@ -176,7 +176,7 @@ class MemoryStore:
         if len(self._occupancy):
             if self._pooled.value() or not worth_it(self._occupancy, len(seqs)):
                 return False  # a rebuild starts from intervals, which resources with capacity do not have
-            held = [record for record in self._records.values() if len(record.state.intervals)]
+            held = [record for record in self._records.values() if len(record.state)]
         return load(self._occupancy, bool(self._closed), held, records, starts, ends, seqs)
 
     # -- questions ---------------------------------------------------------------------------------
@@ -205,8 +205,10 @@ class MemoryStore:
         edges: list[Sequence[Any]] = []
         numbers = bytearray()  # copying one number after the other takes seven times as long
         for record in records:  # in one loop, which reads each resource from memory once: the lock is held
-            intervals = record.state.intervals
-            own, values = intervals.edges, intervals.values
+            index = record.state
+            own, values = index.edges, index.values
+            if own is None:
+                own, values = index.intervals.edges, index.intervals.values
             if own:
                 if own[0] is LOWEST or own[-1] is HIGHEST:
                     return None
@@ -268,7 +270,7 @@ class MemoryStore:
             return None
         if not record.is_exclusive:
             return widened(record.state.profile, record, start, end, quantity, bool(self._closed))
-        spans: Iterator[tuple[Any, Any]] = record.state.intervals.spans(start, end, length)
+        spans: Iterator[tuple[Any, Any]] = record.state.rows().spans(start, end, length)
         return spans
 
     def usage(self, record: ResourceRecord, start: Any, end: Any) -> Iterator[tuple[Any, Any, int]] | None:
