@@ -151,6 +151,13 @@ def test_component_that_cannot_be_read_is_refused_as_a_whole(lines: list[str]) -
     assert found.availability == () and list(found.unavailable(MONDAY, MONDAY + DAY)) == []
 
 
+def test_alarm_of_what_is_available_is_not_read() -> None:
+    """An alarm that cannot be read is no reason to refuse what it belongs to."""
+    events = read_ics(file(available("BEGIN:VALARM", "ACTION:DISPLAY", "TRIGGER:rubbish", "END:VALARM")), on_bad="skip")
+    assert not events.bad
+    assert [(len(said.available), said.available[0].line) for said in events.availability] == [(1, 3)]
+
+
 def test_question_that_makes_no_sense_is_refused() -> None:
     found = read_ics(file([]))
     for start, end in ((MONDAY, MONDAY.replace(tzinfo=None)), (MONDAY, 5), (MONDAY.date(), MONDAY), (MONDAY + DAY, MONDAY)):

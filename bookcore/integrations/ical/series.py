@@ -157,7 +157,8 @@ def events_of(
             if component.name == "VFREEBUSY":
                 single += _free_busy(component, part.zones)
             elif component.name == name:
-                _check_alarms(component, report)
+                if name == "VEVENT":
+                    _check_alarms(component, report)
                 version = _version(component, method, part.zones)
                 # a message or an addition is no version of what it is about; without a UID each event is one of its own
                 if version.event is not None and (not version.uid or method in MESSAGES or method == "ADD"):
