@@ -151,6 +151,16 @@ def test_component_that_cannot_be_read_is_refused_as_a_whole(lines: list[str]) -
     assert found.availability == () and list(found.unavailable(MONDAY, MONDAY + DAY)) == []
 
 
+@pytest.mark.parametrize("method", ["", "PUBLISH", "REQUEST", "ADD"])
+def test_replaced_occurrence_is_excluded_whatever_the_method(method: str) -> None:
+    text, _, unavailable = CASES["another time once"]
+    text = text.replace("BEGIN:VCALENDAR", f"BEGIN:VCALENDAR\nMETHOD:{method}")
+    main, replaced = read_ics(text).availability[0].available
+    assert [len(event.exclude) for event in (main, replaced)] == [1, 0]
+    assert [event.method for event in (main, replaced)] == [method, method]
+    assert told(text, 2) == unavailable
+
+
 def test_alarm_of_what_is_available_is_not_read() -> None:
     """An alarm that cannot be read is no reason to refuse what it belongs to."""
     events = read_ics(file(available("BEGIN:VALARM", "ACTION:DISPLAY", "TRIGGER:rubbish", "END:VALARM")), on_bad="skip")

@@ -160,8 +160,9 @@ def events_of(
                 if name == "VEVENT":
                     _check_alarms(component, report)
                 version = _version(component, method, part.zones)
-                # a message or an addition is no version of what it is about; without a UID each event is one of its own
-                if version.event is not None and (not version.uid or method in MESSAGES or method == "ADD"):
+                # a message or an added event is no version of what it is about; without a UID each is one of its own
+                alone = not version.uid or (name == "VEVENT" and (method in MESSAGES or method == "ADD"))
+                if version.event is not None and alone:
                     single.append(version.event)
                 else:
                     versions.append(version)
