@@ -116,11 +116,7 @@ class Extended(Change):
 
 @dataclass(frozen=True, slots=True)
 class _Replacement:
-    """A booking before and after a change that keeps its id.
-
-    ``was_indexed`` is what the indexes of bookings held of it before, ``indexed`` what they are to hold now; None: they ask
-    their key functions.
-    """
+    """A booking before and after a change that keeps its id. See `Moved`."""
 
     before: BookingEvent
     after: BookingEvent
@@ -130,12 +126,19 @@ class _Replacement:
 
 @dataclass(frozen=True, slots=True)
 class Moved(_Replacement, Change):
-    """A booking changed its span or its resource and kept its id."""
+    """A booking changed its span or its resource and kept its id.
+
+    ``was_indexed`` is what the indexes of bookings held of it before, ``indexed`` what they are to hold now; None: they ask
+    their key functions.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Changed(_Replacement, Change):
-    """A booking got other fields or another quantity, and kept its id, its span and its resource."""
+    """A booking got other fields or another quantity, and kept its id, its span and its resource.
+
+    The fields are those of `Moved`.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +196,7 @@ class Untagged(Change):
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """An index over resources, or with ``of_bookings`` over bookings; ``key`` says the value of each."""
+    """An index over resources or bookings. See `IndexCreated`."""
 
     name: str
     key: Callable[[Any], Any]
@@ -202,12 +205,12 @@ class _Index:
 
 @dataclass(frozen=True, slots=True)
 class IndexCreated(_Index, Change):
-    """An index was made."""
+    """An index over resources, or with ``of_bookings`` over bookings, was made; ``key`` says the value of each."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexDropped(_Index, Change):
-    """An index is gone: the inverse of `IndexCreated`. Subscribers do not receive it."""
+    """An index is gone: the inverse of `IndexCreated`, with its fields. Subscribers do not receive it."""
 
 
 @dataclass(frozen=True, slots=True)

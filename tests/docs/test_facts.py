@@ -17,6 +17,7 @@ import bookcore
 import bookcore.persist.errors
 import bookcore.persist.journal.errors
 from bookcore import BookcoreError, BookingStore, SnapshotError, SupportsAvailability, SupportsLoad
+from bookcore.model import change as changes
 
 PACKAGE = Path(bookcore.__file__).parent
 RULE = "model < index, hours < stores < engine < query < persist < calendar < edges"
@@ -235,6 +236,20 @@ def test_journal_errors_table_tells_every_kind(pages: Any) -> None:
         assert issubclass(cls, bookcore.persist.journal.errors.JournalError)
         assert remedy
         assert set(code_in(attributes)) <= attributes_of(cls), name
+
+
+@pytest.mark.parametrize(
+    ("cls", "named"),
+    [
+        (changes.Moved, {"was_indexed", "indexed"}),
+        (changes.Changed, {"Moved"}),
+        (changes.IndexCreated, {"key", "of_bookings"}),
+        (changes.IndexDropped, {"IndexCreated"}),
+    ],
+)
+def test_changes_explain_their_fields(cls: type, named: set[str]) -> None:
+    """`help` shows the docstring of a class, and not that of the private base that declares its fields."""
+    assert named <= set(re.findall(r"`(\w+)`", cls.__doc__ or ""))
 
 
 OPERATORS = {"&": "and", "|": "or", "-": "sub", "^": "xor", "~": "invert", "in": "contains"}
