@@ -22,7 +22,11 @@ __all__ = ["Results", "Row", "at_most", "faster", "machine", "shown", "under"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. ``met`` is None where no target is judged; ``short``: that of another size is not reached."""
+    """One line of the table.
+
+    ``met`` tells whether the target is met; it is None where there is none, or where it is set for another size than was
+    measured. ``short``: in the latter case, what was measured does not reach it.
+    """
 
     section: str
     operation: str

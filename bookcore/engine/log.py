@@ -110,7 +110,7 @@ class Log:
         "pending",
         "provisional",
         "subscribers",
-    )  # fmt: skip
+    )
 
     def __init__(self) -> None:
         self.active = False

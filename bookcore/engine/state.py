@@ -109,7 +109,7 @@ class CalendarState:
         "shown_as",
         "sizes",
         "store",
-    )  # fmt: skip
+    )
 
     def __init__(
         self,

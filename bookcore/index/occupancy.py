@@ -119,7 +119,7 @@ class OccupancyIndex:
         "waiting_limit",
         "worth",
         "zone",
-    )  # fmt: skip
+    )
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""`Slots`: the iterator of `find_slots`: slots of all resources by start, without searching all resources first.
+"""`Slots`, the search of `find_slots`: slots of all resources by start, without searching all resources first.
 
     at *start*   the resources that are available, as one bitmap           as `find_available`
     later        a gap begins only where a blocked span ends, and the      ends of bookings, ends of closures,
@@ -42,7 +42,7 @@ MANY = 256
 
 
 class Slots:
-    """A search for slots. ``low`` and ``high`` bound it; ``window`` tells its answers."""
+    """A search for slots between ``low`` and ``high``. ``window`` converts its answers to the zone of the question."""
 
     __slots__ = ("_planner", "_state", "gate", "high", "length", "low", "quantity", "step", "term", "window")
 
@@ -86,9 +86,9 @@ class Slots:
 
     def _candidates(self, after: Any) -> Iterator[Event]:
         """Yield the keys after a key at which gaps may begin, in order, each with its resources."""
-        few = self._few()
-        if few is not None:
-            streams = [self._gap_starts(record, after) for record in few]
+        single = self._one_by_one()
+        if single is not None:
+            streams = [self._gap_starts(record, after) for record in single]
         else:
             store: Any = self._state.store
             streams = [self._ends(ends_after, after) for ends_after in (store.ends_after, self._state.closures.ends_after)]
@@ -106,7 +106,7 @@ class Slots:
             yield current
 
     @inspection
-    def _few(self) -> list[Any] | None:
+    def _one_by_one(self) -> list[Any] | None:
         """Return the records of the resources to be searched one by one, or None where the ends of spans are to be read."""
         registry = self._state.registry
         bits = self._within(registry.everything.value())
