@@ -41,6 +41,33 @@ def test_a_resource_in_two_calendars_is_decided_by_each_of_them(bounds: Any) -> 
         calendar.check()
 
 
+class OwnEqual:
+    """A key whose ``==`` raises for anything but such a key, as many a hand-written one does."""
+
+    def __init__(self, rank: int) -> None:
+        self.rank = rank
+
+    def __lt__(self, other: OwnEqual) -> bool:
+        return self.rank < other.rank
+
+    def __eq__(self, other: Any) -> bool:
+        return bool(self.rank == other.rank)
+
+    def __hash__(self) -> int:
+        return hash(self.rank)
+
+
+@pytest.mark.parametrize("bounds", ["[)", "[]"])
+def test_a_check_asks_no_key_whether_it_equals_an_unbounded_edge(bounds: Any) -> None:
+    """The only booking may be unbounded on both sides: that is seen without a call of the keys' own ``==``."""
+    calendar = Calendar(bounds=bounds)
+    calendar.add_resource(Resource("room"))
+    calendar.book("room", OwnEqual(1), OwnEqual(2))
+    calendar.check()
+    calendar.rebuild()
+    assert not calendar.is_available("room", OwnEqual(1), OwnEqual(2))
+
+
 @pytest.mark.parametrize("bounds", ["[)", "[]"])
 def test_a_resource_with_another_rule_is_not_bound_to_its_index(bounds: Any) -> None:
     """While it is closed the bookings alone do not decide; when it is open again they do, those made meanwhile too."""

@@ -114,11 +114,10 @@ class ExclusiveIndex:
                 rows = make_intervals(rows.closed, rows.edges, rows.values)
         elif len(rows) > self.sizes.split:
             rows = ChunkedIntervals(rows.closed, rows.edges, rows.values, self.sizes.split, self.sizes.fan)
-        edges = rows.edges if type(rows) is DisjointIntervals else None
-        if edges is None or (len(edges) == 2 and edges[0] is LOWEST and edges[1] is HIGHEST):
-            self.edges, self.values, self.intervals = None, array("q"), rows
+        if _are_readable(rows):
+            self.edges, self.values, self.intervals = rows.edges, rows.values, None
         else:
-            self.edges, self.values, self.intervals = edges, rows.values, None
+            self.edges, self.values, self.intervals = None, array("q"), rows
 
     def fill(self, edges: Sequence[Any], seqs: Sequence[int]) -> None:
         """Replace all rows; the edges are known to be in order. The caller updates the occupancy index. O(m)."""
@@ -148,5 +147,13 @@ class ExclusiveIndex:
         rows.check()
         if type(rows) is not ChunkedIntervals and len(rows) > self.sizes.split:
             raise AssertionError(f"{len(rows)} bookings in one piece")
-        if type(rows) is DisjointIntervals and (self.edges is None) != (rows.edges == (LOWEST, HIGHEST)):
+        if (self.edges is not None) != _are_readable(rows):
             raise AssertionError(f"the edges of {self.record!r} are not where the fast path reads them")
+
+
+def _are_readable(rows: Any) -> bool:
+    """Tell whether one bisect over the edges of these intervals decides whether a half-open span is free."""
+    if type(rows) is not DisjointIntervals:
+        return False
+    edges = rows.edges
+    return not (len(edges) == 2 and edges[0] is LOWEST and edges[1] is HIGHEST)
