@@ -122,7 +122,7 @@ class Replayed:
             return found.state, self.origin
         for position in found.checkpoints:
             if first and position >= first[0].position:
-                checkpoint = found.checkpoint(position)
+                checkpoint: Any = found.checkpoint(position)  # it is there: all is of one instant
                 try:
                     state = load_checkpoint(blank, self.spot, self.origin, self._known, checkpoint)[1]
                     check_record(self, checkpoint.place)

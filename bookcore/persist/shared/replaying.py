@@ -138,12 +138,13 @@ class Inspection:
     """Whether the records of a calendar follow from each other, and its checkpoints from them.
 
     The records from ``begins`` to ``place`` make ``state``. ``faults`` are what is wrong. Nothing is applied that comes
-    after a fault of the records: then it ``is_cut``.
+    after a fault of the records: then it ``is_cut``. A checkpoint that another process removes meanwhile, because it wrote a
+    later one, is no fault, and is not among ``checkpoints`` then.
     """
 
     def __init__(self, journal: Any, known: dict[str, type], checkpoints: Sequence[int]) -> None:
         """*journal* reads as a `SharedJournal`; *checkpoints* are the positions of its checkpoints, in order."""
-        self._journal, self._known, self.checkpoints = journal, known, checkpoints
+        self._journal, self._known, self.checkpoints = journal, known, list(checkpoints)
         self.place, self.begins, self.records = journal.origin, journal.origin.position, 0
         self.state: CalendarState = blank(journal.bounds, BookingEvent)[1]
         self.faults: list[BookcoreError] = []
@@ -156,7 +157,7 @@ class Inspection:
         try:
             self.state, self.place = begin()
             self.begins = self.place.position
-            for position in self.checkpoints:
+            for position in tuple(self.checkpoints):
                 self._apply_up_to(min(position, last), note)
                 if position == self.place.position != self.begins:
                     self._compare(position)
@@ -165,13 +166,18 @@ class Inspection:
             self.faults.append(exc)
             self.is_cut = True
 
-    def checkpoint(self, position: int) -> Stored:
-        """Return the checkpoint at a position."""
-        found: Stored = next(self._journal.checkpoints(position + 1))
+    def checkpoint(self, position: int) -> Stored | None:
+        """Return the checkpoint at a position; None if it was removed since."""
+        found: Stored | None = next(self._journal.checkpoints(position + 1), None)
+        if found is None or found.place.position != position:
+            self.checkpoints.remove(position)
+            return None
         return found
 
     def _compare(self, position: int) -> None:
         spot, checkpoint = self._journal.spot, self.checkpoint(position)
+        if checkpoint is None:
+            return
         try:
             found = load_checkpoint(blank, spot, self._journal.origin, self._known, checkpoint)[1]
             is_right = checkpoint.place == self.place and digest(found) == digest(self.state)

@@ -6,6 +6,7 @@ import re
 import shutil
 import sqlite3
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from bookcore import BookingEvent, Calendar, Resource, copy_calendar
 from bookcore.persist.journal.errors import JournalDamagedError, JournalError
 from bookcore.persist.shared.checking import check
 from bookcore.persist.shared.opening import upgrade
+from bookcore.persist.shared.replaying import Inspection
 from bookcore.persist.shared.seam import Checked
 
 
@@ -55,6 +57,43 @@ def test_a_whole_file_has_the_digest_of_its_calendar(kept: tuple[Path, str]) -> 
     assert steps[-1] == (602, 602)
     assert steps == sorted(steps)
     assert check(f"sqlite:///{path}").digest == digest
+
+
+@pytest.mark.parametrize("is_copy", [False, True])
+@pytest.mark.parametrize("keep", [1, 2])
+def test_a_checkpoint_that_is_removed_meanwhile_is_no_fault(
+    keep: int, is_copy: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process writes later ones while a check reads; also of a calendar that begins with a checkpoint."""
+    address = f"sqlite:///{tmp_path}/rooms.db"
+    if is_copy:
+        with Calendar.open(f"sqlite:///{tmp_path}/source.db", sync="never") as source:
+            source.book(source.add_resource(Resource("room")), -2, -1)
+        copy_calendar(f"sqlite:///{tmp_path}/source.db", address)
+    with Calendar.open(address, keep=keep, sync="never", follow=False) as calendar:
+        calendar.add_resource(Resource("room"), if_exists="return")
+        at = iter(range(99))
+
+        def book_and_save(times: int) -> None:
+            for _ in range(times):
+                for start in islice(at, 5):
+                    calendar.book("room", start, start + 1)
+                calendar.checkpoint()
+
+        book_and_save(2)
+        read, left = Inspection._read, [2]
+
+        def read_late(self: Inspection, most: int) -> Any:
+            book_and_save(left[0])
+            left[0] = 0
+            return read(self, most)
+
+        monkeypatch.setattr(Inspection, "_read", read_late)
+        checked = check(address)
+        assert not left[0] and checked.is_whole
+        monkeypatch.undo()
+        kept = check(address).checkpoints
+        assert len(kept) == keep + is_copy and not set(checked.checkpoints) & set(kept[is_copy:])
 
 
 DAMAGE: dict[str, tuple[str, int, str]] = {
