@@ -14,6 +14,7 @@ passed on there is nothing else, see `_passed_on`; what makes no sense here is r
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -85,7 +86,11 @@ def _passed_on(by: Callable[..., Any]) -> Callable[[F], F]:
 
         @wraps(signature)
         def call(self: PartitionedCalendar, /, *args: Any, **options: Any) -> Any:
-            return by(self, name, *args, **options)
+            try:
+                return by(self, name, *args, **options)
+            except TypeError:
+                inspect.signature(signature).bind(self, *args, **options)  # raises if the arguments are to blame
+                raise
 
         call.__doc__ = f"See `Calendar.{name}`."
         return cast("F", call)

@@ -120,6 +120,8 @@ class JointTransaction(AbstractContextManager[None]):
         self._ending: Iterator[Transaction] = iter(())
 
     def __enter__(self) -> None:
+        if self._begun:
+            raise TransactionError("this block was entered before; call Calendar.transaction() for each")
         deliver_after(self._begin)  # a subscriber may wait for the turns that are held meanwhile
 
     def _begin(self) -> None:

@@ -447,6 +447,27 @@ def test_book_any_gives_the_booking_that_stands_under_its_id(rooms: Any, parted:
     assert rooms.book_any([low, high], 8, 9, strategy=lambda found: found[-1]).resource.id == max(low, high)
 
 
+@pytest.mark.parametrize("kind", ["what_if", "transaction"])
+def test_a_block_of_all_partitions_is_entered_once(kind: str, rooms: Any, parted: Callable[..., Any]) -> None:
+    """Entered again it changes nothing: what is booked afterwards is in the database."""
+    block = getattr(rooms, kind)()
+    with block, pytest.raises(TransactionError, match="entered before"), block:
+        pass
+    with pytest.raises(TransactionError, match="entered before"), block:
+        pass
+    for each in apart(rooms):
+        rooms.book(each, 1, 2)
+    assert len(rooms) == len(parted()) == 2
+
+
+def test_wrong_arguments_are_refused_by_the_names_of_the_call(rooms: Any) -> None:
+    """Not by those of the functions that pass a call on."""
+    with pytest.raises(TypeError, match=r"^missing a required argument: 'resource'$"):
+        rooms.is_available()
+    with pytest.raises(TypeError, match=r"^got an unexpected keyword argument 'name'$"):
+        rooms.barrier(name="close")
+
+
 def test_one_resource_may_be_given_where_several_may(rooms: Any) -> None:
     """To close it, or for its hours; one that is not there is named."""
     low, high = apart(rooms)
