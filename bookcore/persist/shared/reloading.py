@@ -193,7 +193,7 @@ class _Difference:
             if seq in self._same:
                 self._released[seq] = release
             yield release
-        for label, id in self._labels(state) - self._labels(fresh):
+        for label, id in self._labels_without(state, fresh):
             yield changes.Untagged(state.registry.by_id[id].resource, label)
         for record in reversed(records):
             if record.id not in self._stays:
@@ -202,11 +202,15 @@ class _Difference:
                     self._removed[record.id] = removed
                 yield removed
 
-    def _labels(self, state: CalendarState) -> set[tuple[Hashable, Hashable]]:
-        """Return the labels of the resources that stay, each with the id of one."""
+    def _labels_without(self, state: CalendarState, other: CalendarState) -> list[tuple[Hashable, Hashable]]:
+        """Return the labels that resources which stay have in *state* alone, each with the id of one, in order."""
+        there = set(self._labels(other))
+        return [pair for pair in self._labels(state) if pair not in there]
+
+    def _labels(self, state: CalendarState) -> list[tuple[Hashable, Hashable]]:
         numbers: list[Any] = state.registry.by_number
         every = ((label, pick(bits.value(), numbers)) for label, bits in state.registry.tags.items())
-        return {(label, record.id) for label, records in every for record in records if record.id in self._stays}
+        return [(label, record.id) for label, records in every for record in records if record.id in self._stays]
 
     # -- what the other calendar has besides -------------------------------------------------------
 
@@ -226,7 +230,7 @@ class _Difference:
                 capacity = ROOMY
             if capacity != mine.capacity:
                 yield changes.CapacitySet(mine.resource, capacity, mine.capacity)
-        for label, id in self._labels(fresh) - self._labels(state):
+        for label, id in self._labels_without(fresh, state):
             yield changes.Tagged(here[id].resource, label)
         for record in fresh.registry.in_order():
             if record.hours is not None and here[record.id].hours is None:
