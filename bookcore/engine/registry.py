@@ -290,13 +290,24 @@ class Registry:
 
     def tag(self, record: ResourceRecord, *labels: Hashable) -> None:
         """Put labels on a resource, all or none. Raises: `QueryError`."""
-        bitmaps: dict[Hashable, Bitmap] = {}
-        with blaming(lambda exc: QueryError(label, f"cannot be used as a label ({type(exc).__name__})")):
+        tags = self.tags
+        bitmaps: list[Bitmap] = []
+        fresh = 0
+        label: Hashable = None
+        try:
             for label in labels:
-                bits = self.tags.get(label)
-                bitmaps[label] = Bitmap() if bits is None else bits
-            self.tags.update(bitmaps)
-        for bits in bitmaps.values():
+                bits = tags.get(label)
+                if bits is None:
+                    bits = tags[label] = Bitmap()
+                    fresh += 1
+                bitmaps.append(bits)
+        except Exception as exc:
+            for _ in range(fresh):  # the new labels are the last ones, and `popitem` runs none of their code
+                tags.popitem()
+            if is_a(exc, LACKING):
+                raise
+            raise QueryError(label, f"cannot be used as a label ({type(exc).__name__})") from exc
+        for bits in bitmaps:
             bits.add(record.number)
 
     def tag_all(self, numbers: Sequence[int], label: Hashable) -> None:

@@ -4,7 +4,7 @@
 
 Each fault is an error that names the file and the offset, and ``on_error`` is called with it. When a calendar is opened,
 that is `refuse`, which raises the error. Verifying and salvaging collect the errors, and go on with every record that can be
-read.
+read. A last file whose end is torn, and a last file without even a header, are what a crash leaves, and no fault.
 
 Another process may write the directory meanwhile. Records that it appends are read or not. If it removes old files, the
 reading fails, and `reread` does it again.
