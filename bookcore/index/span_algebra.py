@@ -22,7 +22,7 @@ from __future__ import annotations
 import math
 from bisect import insort
 from collections.abc import Iterable, Iterator
-from heapq import heapify, heappop, heapreplace
+from heapq import heapify, heappop, heappush, heapreplace
 from numbers import Integral, Number
 from typing import Any, TypeAlias
 
@@ -252,13 +252,7 @@ def in_order(*streams: Iterable[Any]) -> Iterator[Any]:
     if len(streams) == 1:
         yield from streams[0]
         return
-    heap = []
-    for stream in streams:
-        rest = iter(stream)
-        for span in rest:
-            heap.append(_Head(span, rest))
-            break
-    heapify(heap)
+    heap = _heads(streams)
     while heap:
         head = heap[0]
         yield head.span
@@ -267,6 +261,39 @@ def in_order(*streams: Iterable[Any]) -> Iterator[Any]:
             heappop(heap)
         else:
             heapreplace(heap, _Head(following_span, head.rest))
+
+
+def together(*streams: Iterable[Any]) -> Iterator[list[Any]]:
+    """Yield lists of the spans of several streams that have equal starts, in order of start.
+
+    The streams are in order of start, and no start comes twice in one of them. Lazy: what follows a span is read when the
+    next list is asked for. Complexity: O(log streams) comparisons for each span.
+
+    >>> [sorted(spans) for spans in together([(1, "a"), (3, "b")], [(1, "c"), (2, "d")])]
+    [[(1, 'a'), (1, 'c')], [(2, 'd')], [(3, 'b')]]
+    """
+    heap = _heads(streams)
+    while heap:
+        heads = [heappop(heap)]
+        while heap and not heads[0] < heap[0]:
+            heads.append(heappop(heap))
+        yield [head.span for head in heads]
+        for head in heads:
+            for span in head.rest:
+                heappush(heap, _Head(span, head.rest))
+                break
+
+
+def _heads(streams: Iterable[Iterable[Any]]) -> list[_Head]:
+    """Return a heap of the first spans of streams."""
+    heap = []
+    for stream in streams:
+        rest = iter(stream)
+        for span in rest:
+            heap.append(_Head(span, rest))
+            break
+    heapify(heap)
+    return heap
 
 
 class _Head:

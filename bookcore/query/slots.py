@@ -18,13 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from itertools import chain
 from operator import attrgetter
 from typing import Any, TypeAlias
 
 from bookcore.engine.gate import inspection, question
 from bookcore.engine.opening_hours import is_shorter, suits
 from bookcore.index.bitmap import from_ordinals, pick
-from bookcore.index.span_algebra import fits, following, in_order
+from bookcore.index.span_algebra import fits, following, together
 from bookcore.model.term import All, And, Available, Term
 from bookcore.model.window import Window
 from bookcore.query.planner import Planner
@@ -93,17 +94,9 @@ class Slots:
             store: Any = self._state.store
             streams = [self._ends(ends_after, after) for ends_after in (store.ends_after, self._state.closures.ends_after)]
             streams += [self._openings(hours, after) for hours in self._hours() if not is_shorter(hours, self.length)]
-        current: Event | None = None  # events of equal keys are joined
-        for event in in_order(*streams):
-            if current is not None and not current[0] < event[0]:
-                current[1].extend(event[1])
-                current[2].extend(event[2])
-                continue
-            if current is not None:
-                yield current
-            current = event
-        if current is not None:
-            yield current
+        for events in together(*streams):
+            starts, records, many = zip(*events, strict=True)
+            yield starts[0], [*chain(*records)], [*chain(*many)]
 
     @inspection
     def _one_by_one(self) -> list[Any] | None:

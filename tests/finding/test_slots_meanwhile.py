@@ -159,3 +159,22 @@ def test_the_slots_of_those_that_were_removed_end(before: Before, store: str, so
         if found == right:
             break
     assert at > 5
+
+
+def test_slots_that_begin_together_come_before_the_next_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each resource is searched once for the first gap, and again only when the slots of its start have been yielded."""
+    calendar = made(MemoryStore(), "equal ends")
+    searched: list[int] = []
+    next_gap = slots.Slots._next_gap
+
+    def search(self: slots.Slots, record: Any, after: Any) -> Any:
+        searched.append(record.resource.id)
+        if len(searched) > STANDING:
+            raise RecursionError
+        return next_gap(self, record, after)
+
+    monkeypatch.setattr(slots.Slots, "_next_gap", search)
+    answers = calendar.find_slots(timedelta(hours=2), hour(4), hour(23), calendar.tagged("standing"))
+    assert [next(answers)[2].id for _ in range(STANDING)] == searched == list(range(STANDING))
+    with pytest.raises(RecursionError):
+        next(answers)
