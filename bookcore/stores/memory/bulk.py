@@ -6,7 +6,8 @@
     occupancy    the ordinals are collected under each key: `OccupancyIndex.rebuild_from`
 
 If keys hardly repeat, the keys themselves are used: the rows of each resource are sorted by start, and all starts and all
-ends are sorted once (`OccupancyIndex.rebuild`).
+ends are sorted once (`OccupancyIndex.rebuild`). Of few rows the occupancy index makes no chunks yet: they wait there for the
+first question (`OccupancyIndex.replace`).
 
 All comparisons of keys come before the first change.
 """
